@@ -1,0 +1,77 @@
+# What there is to do here: `make` lists it. Everything runs in .venv, which is made when it is missing.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first Python that is new enough and can make a virtual environment. `make PYTHON=...` names another.
+IS_USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$python -c '$(IS_USABLE)' 2>/dev/null && echo $$python && break; done)
+
+LISTEN ?= 127.0.0.1:8080
+
+# Twice quiet, since the build backend has much to say about every editable installation.
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes \
+	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-config
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test lint unit all-tests services format docs constraints clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/.runtime ## Try Latchkey on this machine, with a demo account: http://127.0.0.1:8080
+	$(BIN)/latchkey up --demo --listen $(LISTEN)
+
+check: lint unit ## Format, lint, types, layers and the tests that need no server: less than a minute
+
+test: lint services all-tests ## Everything: the checks, PostgreSQL, RabbitMQ and Chromium installed where possible, all tests
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.ready
+	$(BIN)/pytest -n auto -m "not services and not browser" tests/unit tests/contract tests/completeness
+
+# A file at a time, so that tests that cannot run beside each other share a file: xdist_group, the mark meant
+# for it, does nothing with pytest 9.2 (pytest-xdist issue 1386).
+all-tests: $(VENV)/.ready services
+	$(BIN)/pytest -n 2 --dist loadfile
+
+services: ## Install PostgreSQL, RabbitMQ and Chromium for the tests, where they are missing and apt-get may
+	@tests/services/install.sh postgresql rabbitmq chromium
+
+format: $(VENV)/.ready ## Put the code in shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.ready ## Make the reference pages of settings and commands anew
+	$(BIN)/python -m deploy.reference docs
+
+constraints: $(VENV)/.ready ## Take the newest allowed versions of all packages into constraints*.txt
+	$(LOCK) --upgrade --build-deps-for=editable --output-file=constraints.txt pyproject.toml
+	$(LOCK) --upgrade --build-deps-for=editable --constraint=constraints.txt --extra=dev --output-file=constraints-dev.txt pyproject.toml
+
+clean: ## Remove what was built and cached; nobody's data is among it
+	rm -rf $(VENV) build dist *.egg-info .*_cache .hypothesis test-artifacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stamps, since trying Latchkey out shall not wait for a browser driver. Whoever has .ready has .runtime too.
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --require-hashes --requirement constraints.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready: pyproject.toml constraints.txt constraints-dev.txt | $(BIN)/python
+	$(PIP) install --require-hashes --requirement constraints-dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.runtime $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || tests/services/install.sh python
+	@$(or $(PYTHON),python3) -c '$(IS_USABLE)' || { echo "Latchkey needs Python 3.11 or later with its venv module; make PYTHON=... names one" >&2; exit 1; }
+	$(or $(PYTHON),python3) -m venv $(VENV)

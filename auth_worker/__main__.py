@@ -1,0 +1,51 @@
+"""auth_worker as a process of its own: `python -m auth_worker`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from auth_worker.context import AuthContext
+from auth_worker.handlers import HANDLERS
+from auth_worker.providers import local
+from shared import bootstrap, keys, worker
+from shared.bus.base import Bus
+from shared.context import SystemClock, SystemRandom
+from shared.settings import Settings
+
+
+@asynccontextmanager
+async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContext]:
+    """Open what the handlers are given."""
+    async with bootstrap.open_auth_store(settings) as store:
+        yield AuthContext(
+            settings=settings,
+            bus=bus,
+            store=store,
+            keys=keys.read(settings.keys_dir, keys.AuthWorkerKeys),
+            public_keys=keys.read(settings.keys_dir, keys.PublicKeys),
+            clock=SystemClock(),
+            random=SystemRandom(),
+            providers={local.NAME: local.LocalProvider(store)},
+        )
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Handle events until *stop* is set."""
+    async with bootstrap.open_bus(settings) as bus:
+        await work(settings, bus, stop)
+
+
+async def work(settings: Settings, bus: Bus, stop: asyncio.Event) -> None:
+    """Handle events of a bus that is open already."""
+    async with open_context(settings, bus) as context:
+        await bootstrap.wait_for_store(context.store, stop=stop)
+        await worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch)
+
+
+def main() -> None:
+    """Run the process."""
+    bootstrap.run_process(serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Puts the parts together: the `latchkey` command, and all three services in one process."""

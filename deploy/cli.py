@@ -1,0 +1,241 @@
+"""The `latchkey` command: each subcommand is a few lines that call the part which does the work."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import auth_worker.__main__ as auth_worker
+import gateway.__main__ as gateway
+import token_worker.__main__ as token_worker
+from deploy import accounts as local_accounts
+from deploy import embedded
+from shared import bootstrap, keys
+from shared.context import SystemRandom
+from shared.keys import KeysError
+from shared.settings import PREFIX, Settings, SettingsError, load
+from shared.storage.base import StoreUnavailable
+
+DEMO_NAME = "demo"
+DEMO_PASSWORD = "open-the-door"  # noqa: S105 - printed to whoever starts the demo
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+DEFAULT_DATA = Path("latchkey-data")
+DEFAULT_LISTEN = "127.0.0.1:8080"
+
+ParamsT = ParamSpec("ParamsT")
+ReturnT = TypeVar("ReturnT")
+
+_data = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of an embedded installation, instead of LATCHKEY_DATABASE_URL and the like.",
+)
+_service = click.option("--service", default="default", show_default=True, help="Which Sonos service.")
+
+
+def _explained(command: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
+    """Turn the errors a user can mend into one message and exit status 2."""
+
+    @wraps(command)
+    def run(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ReturnT:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, KeysError, StoreUnavailable, ValueError) as error:
+            click.echo(f"latchkey: {error}", err=True)
+            raise SystemExit(bootstrap.UNUSABLE) from None
+
+    return run
+
+
+def _settings(data: Path | None) -> Settings:
+    if data is None:
+        return load()
+    if not (data / "latchkey.db").exists():
+        raise ValueError(f"no installation in {data}; start one with `latchkey up --data {data}`")
+    return load(**embedded.settings_for(data, listen=DEFAULT_LISTEN, public_url=None))
+
+
+@click.group(context_settings=HELP)
+@click.version_option(package_name="latchkey", prog_name="latchkey")
+def main() -> None:
+    """Account linking for music services on Sonos.
+
+    Everything in one process, to try it out:  latchkey up --demo
+    """
+
+
+@main.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_DATA,
+    show_default=True,
+    help="Where database and keys are kept; made if missing.",
+)
+@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--public-url", metavar="URL", help="Where browsers and Sonos reach this; default: the listening address."
+)
+@click.option("--demo", is_flag=True, help="Add a demo account and a page at / that plays the Sonos app.")
+@_explained
+def up(data: Path, listen: str, public_url: str | None, *, demo: bool) -> None:
+    """Run everything in one process, on SQLite and an in-process bus.
+
+    Example:  latchkey up --data /var/lib/latchkey --public-url https://link.example.com
+    """
+    arguments = embedded.settings_for(data, listen=listen, public_url=public_url)
+    if demo:
+        arguments["demo"] = True
+        if not listen.startswith(("127.0.0.1:", "localhost:", "[::1]:")):
+            raise ValueError(
+                "--demo adds an account whose password everybody knows; listen on 127.0.0.1 for it"
+            )
+    settings = load(**arguments)
+    embedded.prepare(settings)
+    if demo:
+        _add_demo_account(settings)
+    bootstrap.run_process(embedded.serve, **arguments)
+
+
+def _add_demo_account(settings: Settings) -> None:
+    asyncio.run(local_accounts.add(settings, service="default", name=DEMO_NAME, password=DEMO_PASSWORD))
+    click.echo(
+        f"\n  Open {settings.public_url}/ and press the button: the page plays the Sonos app.\n"
+        f"  Sign in as  {DEMO_NAME}  with the password  {DEMO_PASSWORD}\n"
+        f"  Your own account:  latchkey accounts add NAME --data {settings.keys_dir.parent}\n"
+        "  Stop with Ctrl-C.\n"
+    )
+
+
+@main.command(name="gateway")
+def run_gateway() -> None:
+    """Run the gateway alone: what Sonos and browsers talk to.
+
+    Example:  LATCHKEY_LISTEN=0.0.0.0:8080 latchkey gateway
+    """
+    gateway.main()
+
+
+@main.command(name="auth-worker")
+def run_auth_worker() -> None:
+    """Run auth_worker alone: completes logins.
+
+    Example:  LATCHKEY_PREFETCH=32 latchkey auth-worker
+    """
+    auth_worker.main()
+
+
+@main.command(name="token-worker")
+def run_token_worker() -> None:
+    """Run token_worker alone: mints, refreshes, revokes.
+
+    Example:  LATCHKEY_LOG_FORMAT=json latchkey token-worker
+    """
+    token_worker.main()
+
+
+@main.command()
+@_data
+@_explained
+def migrate(data: Path | None) -> None:
+    """Bring the database to the schema of this version; run it before new code.
+
+    Example:  LATCHKEY_DATABASE_URL=postgresql+asyncpg://owner@db/latchkey latchkey migrate
+    """
+    head = bootstrap.migrate_database(_settings(data))
+    click.echo(f"the database has the schema of this version ({head})")
+
+
+@main.group(name="keys")
+def keys_group() -> None:
+    """Make the keys that the three services share."""
+
+
+@keys_group.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_explained
+def create(folder: Path) -> None:
+    """Write one key file per role into FOLDER; give each process its own and public.json.
+
+    Example:  latchkey keys create /etc/latchkey/keys
+    """
+    for path in keys.write(keys.create(SystemRandom().token_bytes), folder):
+        click.echo(f"wrote {path}")
+
+
+@main.group()
+def accounts() -> None:
+    """The accounts of this installation itself."""
+
+
+@accounts.command()
+@click.argument("name")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
+)
+@_service
+@_data
+@_explained
+def add(name: str, service: str, data: Path | None, *, password_stdin: bool) -> None:
+    """Add an account.
+
+    Example:  echo "$PASSWORD" | latchkey accounts add ann --password-stdin --data latchkey-data
+    """
+    settings = _settings(data)
+    if service not in settings.services:
+        raise ValueError(f"no service {service!r}; there is {', '.join(settings.services)}")
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked_password()
+    if not asyncio.run(local_accounts.add(settings, service=service, name=name, password=password)):
+        raise ValueError(f"there is an account {name!r} already")
+    click.echo(f"added {name}")
+
+
+def _asked_password() -> str:
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+@accounts.command(name="list")
+@_service
+@_data
+@_explained
+def list_accounts(service: str, data: Path | None) -> None:
+    """List the accounts.
+
+    Example:  latchkey accounts list --data latchkey-data
+    """
+    table = Table("Name", "Shown in Sonos as")
+    for user in asyncio.run(local_accounts.listed(_settings(data), service=service)):
+        table.add_row(user.name, user.nickname)
+    Console().print(table)
+
+
+@main.group()
+def config() -> None:
+    """The settings."""
+
+
+@config.command()
+@_data
+@_explained
+def show(data: Path | None) -> None:
+    """Print every setting with its value; passwords are masked.
+
+    Example:  latchkey config show
+    """
+    table = Table("Setting", "Environment", "Value")
+    for name, value in _flat(_settings(data).model_dump(mode="json")):
+        table.add_row(name, PREFIX + name.upper().replace(".", "__"), str(value))
+    Console().print(table)
+
+
+def _flat(values: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for name, value in values.items():
+        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+    return rows

@@ -1,0 +1,42 @@
+"""Everything in one process: the same three services on SQLite and an in-process bus."""
+
+import asyncio
+from pathlib import Path
+
+import auth_worker.__main__ as auth_worker
+import gateway.__main__ as gateway
+import token_worker.__main__ as token_worker
+from shared import bootstrap, keys
+from shared.context import SystemRandom
+from shared.settings import Settings
+
+
+def settings_for(data: Path, *, listen: str, public_url: str | None) -> dict[str, object]:
+    """Return the settings that embedded mode chooses by itself."""
+    return {
+        "database_url": f"sqlite+aiosqlite:///{data.absolute() / 'latchkey.db'}",
+        "broker_url": "memory://",
+        "keys_dir": data / "keys",
+        "listen": listen,
+        "public_url": public_url or f"http://{listen}",
+    }
+
+
+def prepare(settings: Settings) -> None:
+    """Make what a first start needs: the folder, keys, and the database; leave what is there as it is."""
+    settings.keys_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not settings.keys_dir.exists():
+        keys.write(keys.create(SystemRandom().token_bytes), settings.keys_dir)
+    bootstrap.migrate_database(settings)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Run all three services until *stop* is set; the gateway ends first, so that nobody waits for a worker in vain."""
+    workers_stop = asyncio.Event()
+    async with bootstrap.open_bus(settings) as bus, asyncio.TaskGroup() as tasks:
+        tasks.create_task(auth_worker.work(settings, bus, workers_stop))
+        tasks.create_task(token_worker.work(settings, bus, workers_stop))
+        try:
+            await gateway.work(settings, bus, stop)
+        finally:
+            workers_stop.set()

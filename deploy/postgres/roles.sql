@@ -1,0 +1,90 @@
+-- The database roles of Latchkey, and exactly the rights each of them needs.
+--
+--   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
+--   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
+--   latchkey_auth_worker   writes links, login attempts, accounts and local users
+--   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired
+--
+-- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
+--
+--   psql --set ON_ERROR_STOP=1 --file roles.sql "postgresql://postgres@HOST/latchkey"
+--   LATCHKEY_DATABASE_URL=postgresql+asyncpg://latchkey_owner@HOST/latchkey latchkey migrate
+--   psql --set ON_ERROR_STOP=1 --file roles.sql "postgresql://postgres@HOST/latchkey"
+--
+-- It may be run at any time and as often as you like: it takes all rights away and gives those below, in one
+-- transaction, so that running services notice nothing and rights from an earlier version do not linger. A new table
+-- can be used by nobody until it is named here. Roles are made without a password: set one with \password, or let
+-- pg_hba.conf ask for something better.
+
+BEGIN;
+
+DO $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['latchkey_owner', 'latchkey_gateway', 'latchkey_auth_worker', 'latchkey_token_worker'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+      EXECUTE format('CREATE ROLE %I LOGIN', name);
+    END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+  END LOOP;
+  -- A temporary table is writing, too.
+  EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+END
+$$;
+
+-- Until PostgreSQL 14 everybody could create tables in this schema.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO latchkey_owner, latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
+GRANT CREATE ON SCHEMA public TO latchkey_owner;
+
+-- Making a large object is writing, too; nobody here has use for one.
+REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC;
+
+-- The services set these limits themselves when they connect; here they hold also where a connection pooler drops them,
+-- and for a person who signs in as one of the roles.
+ALTER ROLE latchkey_gateway SET default_transaction_read_only = on;
+ALTER ROLE latchkey_gateway SET statement_timeout = '5s';
+ALTER ROLE latchkey_gateway SET idle_in_transaction_session_timeout = '15s';
+ALTER ROLE latchkey_auth_worker SET statement_timeout = '5s';
+ALTER ROLE latchkey_auth_worker SET lock_timeout = '2s';
+ALTER ROLE latchkey_auth_worker SET idle_in_transaction_session_timeout = '15s';
+ALTER ROLE latchkey_token_worker SET statement_timeout = '5s';
+ALTER ROLE latchkey_token_worker SET lock_timeout = '2s';
+ALTER ROLE latchkey_token_worker SET idle_in_transaction_session_timeout = '15s';
+
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
+
+DO $$
+BEGIN
+  IF to_regclass('public.alembic_version') IS NULL THEN
+    RAISE NOTICE 'no tables yet: run `latchkey migrate` as latchkey_owner, then this file again';
+    RETURN;
+  END IF;
+
+  GRANT SELECT ON alembic_version TO latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
+
+  GRANT SELECT ON links, login_attempts, accounts, grants, deliveries TO latchkey_gateway;
+
+  GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users TO latchkey_auth_worker;
+  GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
+  GRANT UPDATE (nickname, tier) ON accounts TO latchkey_auth_worker;
+  GRANT INSERT ON audit_events TO latchkey_auth_worker;
+
+  -- Deleting a link deletes its login attempts, with the rights of the owner.
+  GRANT SELECT, DELETE ON links TO latchkey_token_worker;
+  GRANT UPDATE (state, grant_id, version) ON links TO latchkey_token_worker;
+  GRANT SELECT ON accounts TO latchkey_token_worker;
+  GRANT SELECT, INSERT ON grants TO latchkey_token_worker;
+  GRANT UPDATE (
+    status, family, generation, signing_key_id, derivation_key_id, issued_at, expires_at, seen_generation,
+    family_started_at, used_at, version
+  ) ON grants TO latchkey_token_worker;
+  GRANT SELECT, INSERT, DELETE ON deliveries TO latchkey_token_worker;
+  GRANT UPDATE (sealed, expires_at) ON deliveries TO latchkey_token_worker;
+  GRANT INSERT ON audit_events TO latchkey_token_worker;
+END
+$$;
+
+COMMIT;

@@ -1,0 +1,85 @@
+"""The reference pages of settings and commands, made from the code: `python -m deploy.reference docs`."""
+
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from deploy.cli import HELP, main
+from shared.settings import PREFIX, Settings
+
+WIDE_HELP: dict[str, Any] = {**HELP, "max_content_width": 100, "terminal_width": 100}
+_NOTICE = "This page is made from the code by `make docs`.\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the content of each page, by file name."""
+    return {"settings.md": settings_page(), "commands.md": commands_page()}
+
+
+def settings_page() -> str:
+    """Return the page of every setting: where it is set, its default, what it is for."""
+    lines = [
+        "# Settings",
+        "",
+        _NOTICE,
+        f"Set them in the environment, or in the TOML file that `{PREFIX}CONFIG` names; the environment is stronger. In the file, dots are",
+        "sections: `tokens.lifetime` is `lifetime` under `[tokens]`. All problems are reported at once, and unknown names are refused.",
+        "",
+        "| in the file | in the environment | default | what it is for |",
+        "|---|---|---|---|",
+    ]
+    for path, field in _fields(Settings, ()):
+        name = ".".join(path)
+        variable = PREFIX + "__".join(path).upper()
+        shown = "in the file only" if "NAME" in path else f"`{variable}`"
+        lines.append(f"| `{name}` | {shown} | {_default(field)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """Return the page of every command: its own help text."""
+    lines = ["# Commands", "", _NOTICE]
+    for path, command in _commands(main, ("latchkey",)):
+        with click.Context(command, info_name=" ".join(path), **WIDE_HELP) as context:
+            text = command.get_help(context)
+        lines += [f"## {' '.join(path)}", "", "```", text, "```", ""]
+    return "\n".join(lines)
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], FieldInfo]]:
+    rows: list[tuple[tuple[str, ...], FieldInfo]] = []
+    for name, field in model.model_fields.items():
+        section = _section(field.annotation)
+        key = (*path, name, "NAME") if name == "services" else (*path, name)
+        rows += _fields(section, key) if section else [(key, field)]
+    return rows
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """Return the settings inside a field: its own model, one of a union, or the values of a table."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((section for part in get_args(annotation) if (section := _section(part))), None)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return "none" if field.default is None else f"`{field.default}`"
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:
+    inner = command.commands.items() if isinstance(command, click.Group) else ()
+    return [(path, command)] + [row for name, sub in inner for row in _commands(sub, (*path, name))]
+
+
+if __name__ == "__main__":
+    for file_name, content in pages().items():
+        (Path(sys.argv[1]) / file_name).write_text(content)

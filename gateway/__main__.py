@@ -1,0 +1,83 @@
+"""The gateway as a process of its own: `python -m gateway`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from gateway.app import STOPPING, create_app
+from gateway.context import GatewayContext
+from gateway.flights import SingleFlight
+from gateway.results import Results
+from gateway.sightings import Sightings
+from shared import bootstrap, keys
+from shared.bus.base import Bus
+from shared.context import SystemClock, SystemRandom, random_id
+from shared.settings import Settings, split_address
+from shared.tokens import TokenVerifier
+
+SHUTDOWN_SECONDS = 10
+"""How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayContext]:
+    """Open what operations and pages are given."""
+    random, results, sightings = SystemRandom(), Results(), Sightings()
+    public_keys = keys.read(settings.keys_dir, keys.PublicKeys)
+    async with bootstrap.open_read_store(settings) as store:
+        context = GatewayContext(
+            settings=settings,
+            bus=bus,
+            store=store,
+            keys=keys.read(settings.keys_dir, keys.GatewayKeys),
+            public_keys=public_keys,
+            clock=SystemClock(),
+            random=random,
+            gateway_id=random_id(random),
+            results=results,
+            refreshes=SingleFlight(),
+            sightings=sightings,
+            verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
+        )
+        await bus.listen(context.gateway_id, results.receive)
+        try:
+            yield context
+        finally:
+            await sightings.drain()
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Answer requests until *stop* is set."""
+    async with bootstrap.open_bus(settings) as bus:
+        await work(settings, bus, stop)
+
+
+async def work(settings: Settings, bus: Bus, stop: asyncio.Event) -> None:
+    """Answer requests, with a bus that is open already."""
+    host, port = split_address(settings.listen)
+    async with open_context(settings, bus) as context:
+        app = create_app(context)
+        # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            log.info("gateway listens", address=settings.listen, public_url=settings.public_url)
+            await stop.wait()
+        finally:
+            app[STOPPING].set()
+            await runner.cleanup()
+
+
+def main() -> None:
+    """Run the process."""
+    bootstrap.run_process(serve)
+
+
+if __name__ == "__main__":
+    main()

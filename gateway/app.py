@@ -1,0 +1,150 @@
+"""The aiohttp application: routes, limits, and what every answer carries."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from gateway.context import GatewayContext
+from gateway.endpoint import Answered, Asked, answer, refused
+from gateway.pages import routes as pages
+from gateway.smapi.envelope import CONTENT_TYPE
+from shared import keys
+from shared.storage.base import StoreUnavailable
+
+LARGEST_BODY = 64 * 1024
+"""Bytes; SMAPI requests are below 4 KiB."""
+BODY_SECONDS = 10
+"""How long a request's body may take; aiohttp itself would wait for ever."""
+DEFAULT_SERVICE = "default"
+
+log = structlog.get_logger(__name__)
+
+CONTEXT = web.AppKey("context", GatewayContext)
+STOPPING = web.AppKey("stopping", asyncio.Event)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_app(context: GatewayContext) -> web.Application:
+    """Return the application; it serves nothing until it is run."""
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_nothing_leaks])
+    app[CONTEXT] = context
+    app[STOPPING] = asyncio.Event()
+    app.add_routes(
+        [
+            web.post("/smapi", _smapi),
+            web.post("/smapi/{service}", _smapi),
+            web.get("/smapi", _smapi_for_people),
+            web.get("/smapi/{service}", _smapi_for_people),
+            web.get("/.well-known/jwks.json", _jwks),
+            web.get("/livez", _livez),
+            web.get("/readyz", _readyz),
+        ]
+    )
+    pages.add_to(app, context)
+    return app
+
+
+async def _smapi(request: web.Request) -> web.StreamResponse:
+    context = request.app[CONTEXT]
+    service = request.match_info.get("service", DEFAULT_SERVICE)
+    if service not in context.settings.services:
+        raise web.HTTPNotFound
+    async with asyncio.timeout(BODY_SECONDS):
+        body = await request.read()
+    asked = Asked(
+        service=service,
+        body=body,
+        soap_action=_only(request, "SOAPAction"),
+        authorization=_only(request, "Authorization"),
+    )
+    answered = await answer(asked, context)
+    return _soap(answered)
+
+
+def _only(request: web.Request, name: str) -> str | None:
+    """Return a header that may come once: of two, we and a content server behind us could each read another."""
+    values = request.headers.getall(name, ())
+    if len(values) > 1:
+        raise web.HTTPBadRequest(reason=f"{name} came twice")
+    return values[0] if values else None
+
+
+async def _smapi_for_people(request: web.Request) -> web.StreamResponse:
+    title = request.app[CONTEXT].settings.services
+    service = request.match_info.get("service", DEFAULT_SERVICE)
+    if service not in title:
+        raise web.HTTPNotFound
+    return web.Response(
+        text=(
+            f"This is the Sonos Music API (SMAPI) endpoint of {title[service].title}.\n"
+            "Sonos talks to it by SOAP over POST; there is nothing to see in a browser.\n"
+        )
+    )
+
+
+async def _jwks(request: web.Request) -> web.StreamResponse:
+    document = keys.jwks(request.app[CONTEXT].public_keys)
+    return web.json_response(document, headers={"Cache-Control": "public, max-age=300"})
+
+
+async def _livez(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"status": "ok"})
+
+
+async def _readyz(request: web.Request) -> web.StreamResponse:
+    """Answer 200 only when a link can be made from beginning to end."""
+    context = request.app[CONTEXT]
+    problems = {}
+    if request.app[STOPPING].is_set():
+        problems["process"] = "stopping"
+    if not context.bus.is_connected():
+        problems["broker"] = "not connected"
+    try:
+        await context.store.check()
+    except StoreUnavailable as error:
+        log.warning("not ready", reason=str(error))
+        problems["database"] = "not answering, or not migrated"
+    status = {"status": "not ready", **problems} if problems else {"status": "ready"}
+    return web.json_response(status, status=503 if problems else 200)
+
+
+@web.middleware
+async def _nothing_leaks(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever goes wrong around a handler into an answer of ours: a SOAP fault or a plain line."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = _plain(error.status, error.reason)
+    except web.RequestPayloadError:
+        response = _plain(400, "The body is not what its headers say")
+    except (TimeoutError, ConnectionError):
+        response = _plain(408, "The request took too long")
+    except Exception:
+        log.exception("request failed", route=_route(request))
+        response = _plain(500, "Something went wrong here")
+    if response.status >= 400 and _is_soap(request) and response.content_type != "text/xml":
+        response = _soap(refused(response.status))
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.app[CONTEXT].settings.secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+def _is_soap(request: web.Request) -> bool:
+    return request.path.startswith("/smapi") and request.method not in {"GET", "HEAD"}
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"
+
+
+def _plain(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=f"{text}\n")
+
+
+def _soap(answered: Answered) -> web.Response:
+    return web.Response(status=answered.status, body=answered.body, headers={"Content-Type": CONTENT_TYPE})

@@ -1,0 +1,28 @@
+"""What the gateway's operations and pages are given."""
+
+from dataclasses import dataclass
+
+from gateway.flights import SingleFlight
+from gateway.results import Results
+from gateway.sightings import Sightings
+from shared.context import Context
+from shared.keys import GatewayKeys
+from shared.storage.base import ReadStore
+from shared.tokens import TokenVerifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayContext(Context[ReadStore, GatewayKeys]):
+    """The context of one gateway process."""
+
+    gateway_id: str
+    """Where results come back to; new with each start."""
+    results: Results
+    refreshes: SingleFlight
+    sightings: Sightings
+    verifier: TokenVerifier
+
+    @property
+    def link_code_keys(self) -> tuple[bytes, ...]:
+        """Return the MAC keys of link codes, the one in use first."""
+        return tuple(key.secret for key in self.keys.link_code)

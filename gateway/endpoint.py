@@ -1,0 +1,102 @@
+"""One SMAPI call from bytes to bytes: parse, operate, render; and the one table from refusal to fault."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.context import GatewayContext
+from gateway.operations import OPERATIONS, Operation, Request
+from gateway.smapi import envelope, faults
+from gateway.smapi.faults import Fault
+from shared.bus.base import BusUnavailable
+from shared.domain import errors
+from shared.storage.base import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+FAULTS: tuple[tuple[type[Exception], type[Fault]], ...] = (
+    (errors.LinkPending, faults.NotLinkedRetry),
+    (errors.LinkFailed, faults.NotLinkedFailure),
+    (errors.TokenRefused, faults.LoginUnauthorized),
+    (errors.ReauthorizationNeeded, faults.AuthTokenExpired),
+    (errors.TryAgainLater, faults.ServiceUnavailable),
+    (BusUnavailable, faults.ServiceUnavailable),
+    (StoreUnavailable, faults.ServiceUnavailable),
+    (TimeoutError, faults.ServiceUnavailable),
+)
+"""What keeps an operation from a result -> what Sonos is told. Anything else is ours: ServiceUnknownError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A SMAPI request as it came over HTTP."""
+
+    service: str
+    body: bytes
+    soap_action: str | None
+    authorization: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What goes back: HTTP 200 with a result, or HTTP 500 with a fault."""
+
+    status: int
+    body: bytes
+
+
+async def answer(asked: Asked, context: GatewayContext) -> Answered:
+    """Answer one call; whatever happens inside, a SOAP answer or a SOAP fault comes out."""
+    correlation_id = context.new_id()
+    started = time.monotonic()
+    method, outcome = "", "ok"
+    try:
+        call = envelope.parse_call(asked.body, asked.soap_action, asked.authorization)
+        method = call.method
+        request = Request(
+            call=call,
+            service=asked.service,
+            settings=context.settings.services[asked.service],
+            correlation_id=correlation_id,
+        )
+        result = await _operation(method)(request, context)
+        return Answered(status=200, body=envelope.render_result(method, result))
+    except Exception as error:  # noqa: BLE001 - nothing but SOAP may leave
+        fault = _fault(error, correlation_id)
+        outcome = fault.code
+        return Answered(status=500, body=envelope.render_fault(fault))
+    finally:
+        duration_ms = round((time.monotonic() - started) * 1000, 2)
+        write = log.debug if outcome == faults.NotLinkedRetry.code else log.info
+        write(
+            "smapi call",
+            method=method,
+            outcome=outcome,
+            service=asked.service,
+            correlation_id=correlation_id,
+            duration_ms=duration_ms,
+        )
+
+
+def refused(status: int) -> Answered:
+    """Return the fault for a request that HTTP itself refused with *status*: too large, too slow, no such path."""
+    fault = faults.MalformedCall() if status < 500 else faults.ServiceUnavailable()
+    return Answered(status=500, body=envelope.render_fault(fault))
+
+
+def _operation(method: str) -> Operation:
+    operation = OPERATIONS.get(method)
+    if operation is None:
+        raise faults.MethodNotSupported
+    return operation
+
+
+def _fault(error: Exception, correlation_id: str) -> Fault:
+    if isinstance(error, Fault):
+        return error
+    for kind, fault in FAULTS:
+        if isinstance(error, kind):
+            return fault()
+    log.error("smapi call failed", correlation_id=correlation_id, exc_info=error)
+    return faults.ServiceUnknownError(correlation_id)

@@ -1,0 +1,110 @@
+"""What a page says about a link: pure functions from rows to words."""
+
+import re
+from dataclasses import dataclass
+
+from shared.domain.link import Device, Link, LinkState
+from shared.storage.base import AttemptOutcome, LinkView
+
+_CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
+
+_PHONES = (
+    ("ipad", "an iPad"),
+    ("iphone", "an iPhone"),
+    ("icru_", "an iPhone or iPad"),
+    ("acr_", "an Android phone"),
+    ("google", "an Android phone"),
+    ("samsung", "an Android phone"),
+    ("windows", "a Windows computer"),
+    ("wdcr", "a Windows computer"),
+    ("mac", "a Mac"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks to be linked, in words."""
+
+    device: str
+    system: str
+    age: str
+
+
+def asker(link: Link, now: int) -> Asker:
+    """Return what to tell a person about the request they are asked to allow."""
+    return Asker(
+        device=_device(link.device),
+        system=_system(link.household_id),
+        age=_age(now - link.requested_at),
+    )
+
+
+def page_of(view: LinkView | None, *, browser: str, submission: str | None, approved: bool) -> str:
+    """Return the name of the page that fits a link as it is, seen from one browser.
+
+    Args:
+        view: the link; None while auth_worker has not written it yet.
+        browser: this browser's id for the link.
+        submission: an attempt of this browser that may not be judged yet.
+        approved: whether this browser has just allowed the link.
+    """
+    if view is None:
+        return "waiting"
+    mine = view.link.browser == browser
+    state = view.link.state_at(view.now)
+    if state is LinkState.REQUESTED:
+        judged = {attempt.submission_id for attempt in view.attempts}
+        return "waiting" if submission and submission not in judged else "sign_in"
+    if state is LinkState.AUTHENTICATED and mine:
+        return "waiting" if approved else "confirm"
+    if state in {LinkState.AUTHENTICATED, LinkState.LINKED} and not mine:
+        return "taken"
+    return _ENDS[state]
+
+
+_ENDS = {
+    LinkState.LINKED: "done",
+    LinkState.DECLINED: "declined",
+    LinkState.FAILED: "failed",
+    LinkState.EXPIRED: "expired",
+}
+
+
+def sign_in_problem(view: LinkView, *, submission: str | None, limit: int) -> str | None:
+    """Return what went wrong with this browser's last attempt, in words, or None."""
+    outcomes = {attempt.submission_id: attempt.outcome for attempt in view.attempts}
+    outcome = outcomes.get(submission or "")
+    if outcome is AttemptOutcome.UNAVAILABLE:
+        return "Your account could not be checked just now. Nothing is lost: please try again in a moment."
+    if outcome is not AttemptOutcome.REFUSED:
+        return None
+    failures = sum(attempt.outcome is AttemptOutcome.REFUSED for attempt in view.attempts)
+    left = limit - failures
+    tries = "one more try" if left == 1 else f"{left} more tries"
+    return f"That name and password do not match. You have {tries}."
+
+
+def way_back(callback_path: str) -> str | None:
+    """Return the address that opens the Sonos app again, exactly as Sonos gave it, or None if it is not one of Sonos's."""
+    return callback_path if _CALLBACK.fullmatch(callback_path) else None
+
+
+def _device(device: Device) -> str:
+    told = f"{device.hardware} {device.app_name}".lower()
+    for sign, words in _PHONES:
+        if sign in told:
+            return words
+    return "a device that did not say what it is"
+
+
+def _system(household_id: str) -> str:
+    """Return the end of the household id before any account suffix, as people can compare it in the Sonos app."""
+    base = re.split(r"[._]", household_id.removeprefix("Sonos_"))[0]
+    return base[-4:].upper() if len(base) >= 8 else "unknown"
+
+
+def _age(seconds: int) -> str:
+    if seconds < 60:
+        return "less than a minute ago"
+    minutes = seconds // 60
+    return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"

@@ -1,0 +1,37 @@
+"""Which address shows what to people."""
+
+from importlib.resources import files
+
+from aiohttp import web
+
+from gateway.context import GatewayContext
+from gateway.pages.tryout import TryOut
+from gateway.pages.views import LinkPages
+
+_STYLE = (files("gateway.pages") / "static" / "style.css").read_bytes()
+
+
+def add_to(app: web.Application, context: GatewayContext) -> None:
+    """Add the pages; the try-out page only where the settings say so."""
+    links = LinkPages(context)
+    app.add_routes(
+        [
+            web.get("/link/{code}", links.show),
+            web.post("/link/{code}/sign-in", links.sign_in),
+            web.post("/link/{code}/approve", links.approve),
+            web.post("/link/{code}/decline", links.decline),
+            web.get("/static/style.css", _style),
+        ]
+    )
+    if context.settings.demo:
+        try_out = TryOut(context)
+        app.add_routes([web.get("/", try_out.show), web.post("/try", try_out.start)])
+
+
+async def _style(_: web.Request) -> web.StreamResponse:
+    return web.Response(
+        body=_STYLE,
+        content_type="text/css",
+        charset="utf-8",
+        headers={"Cache-Control": "public, max-age=3600"},
+    )

@@ -1,0 +1,216 @@
+"""The pages of one link: what is shown for each state, and what each form does.
+
+Every form publishes an event, waits a moment for its result, and sends the browser to the same address again, where the
+row decides what is shown. A result that is late is waited for by a page that reloads itself.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from gateway.context import GatewayContext
+from gateway.pages import browser as browsers
+from gateway.pages import present
+from gateway.pages.browser import Browser
+from gateway.pages.rendering import page, see_other
+from gateway.results import link_key
+from shared.bus.base import BusUnavailable
+from shared.domain import link_code
+from shared.domain.link_code import VerifiedCode
+from shared.messages import (
+    Event,
+    LinkApproved,
+    LinkDeclineRequested,
+    LinkLoginSubmitted,
+    LoginEvidence,
+    evidence_identity,
+)
+from shared.sealing import seal
+from shared.settings import ServiceSettings
+from shared.storage.base import LinkView, StoreUnavailable
+
+RESULT_SECONDS = 3.0
+"""How long a form is held for its result before a waiting page is shown."""
+LONGEST_FIELD = 1024
+
+_SUBMISSION = re.compile(r"[a-z2-7]{12}")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request for one link, by one browser."""
+
+    code: str
+    verified: VerifiedCode
+    service: str
+    settings: ServiceSettings
+    browser: Browser
+    correlation_id: str
+
+    @property
+    def link_id(self) -> str:
+        """Return the id under which the link is stored."""
+        return self.verified.link_id
+
+    @property
+    def browser_id(self) -> str:
+        """Return the id under which the link remembers this browser."""
+        return self.browser.id_for(self.link_id)
+
+    def address(self, **query: str) -> str:
+        """Return the path of this link's page."""
+        return f"/link/{self.code}" + (f"?{urlencode(query)}" if query else "")
+
+
+class LinkPages:
+    """The four requests a person's browser makes."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """Show whatever fits the link's state."""
+        visit = self._visit(request)
+        if visit is None:
+            return self._nothing_here()
+        submission = _submission(request)
+        try:
+            view = await self._context.store.link(visit.link_id)
+        except StoreUnavailable:
+            return self._try_again(visit)
+        name = present.page_of(
+            view,
+            browser=visit.browser_id,
+            submission=submission,
+            approved="approved" in request.query,
+        )
+        response = page(name, visit.settings, self._values(visit, view, submission))
+        browsers.remember(response, visit.browser, secure=self._context.settings.secure)
+        return response
+
+    async def sign_in(self, request: web.Request) -> web.StreamResponse:
+        """Seal what was typed for auth_worker, and send it."""
+        visit, form = await self._submitted(request)
+        if visit is None:
+            return self._nothing_here()
+        submission_id = self._context.new_id()
+        evidence = LoginEvidence(
+            name=form.get("name", "")[:LONGEST_FIELD], password=form.get("password", "")[:LONGEST_FIELD]
+        )
+        event = LinkLoginSubmitted(
+            service=visit.service,
+            gateway=self._context.gateway_id,
+            correlation_id=visit.correlation_id,
+            link_id=visit.link_id,
+            submission_id=submission_id,
+            browser=visit.browser_id,
+            provider="local",
+            evidence=seal(
+                msgspec.json.encode(evidence),
+                recipient=self._context.public_keys.auth_worker_box[0].public,
+                bound_to=evidence_identity(visit.link_id, submission_id),
+            ),
+        )
+        return await self._send(visit, event, visit.address(attempt=submission_id))
+
+    async def approve(self, request: web.Request) -> web.StreamResponse:
+        """Tell token_worker that the person allowed the link."""
+        visit, _ = await self._submitted(request)
+        if visit is None:
+            return self._nothing_here()
+        event = LinkApproved(
+            service=visit.service,
+            gateway=self._context.gateway_id,
+            correlation_id=visit.correlation_id,
+            link_id=visit.link_id,
+            browser=visit.browser_id,
+        )
+        return await self._send(visit, event, visit.address(approved="1"))
+
+    async def decline(self, request: web.Request) -> web.StreamResponse:
+        """Tell auth_worker that the person said no."""
+        visit, _ = await self._submitted(request)
+        if visit is None:
+            return self._nothing_here()
+        event = LinkDeclineRequested(
+            service=visit.service,
+            gateway=self._context.gateway_id,
+            correlation_id=visit.correlation_id,
+            link_id=visit.link_id,
+            browser=visit.browser_id,
+        )
+        return await self._send(visit, event, visit.address())
+
+    async def _send(self, visit: Visit, event: Event, location: str) -> web.StreamResponse:
+        try:
+            with self._context.results.expect(link_key(visit.link_id)) as expected:
+                await self._context.bus.publish([event])
+                await expected.wait(RESULT_SECONDS)
+        except BusUnavailable:
+            return self._try_again(visit)
+        log.info("form sent", kind=event.kind, correlation_id=visit.correlation_id)
+        return see_other(location)
+
+    async def _submitted(self, request: web.Request) -> tuple[Visit | None, dict[str, str]]:
+        """Return the visit and the fields of a form that we served to this browser for this link."""
+        visit = self._visit(request)
+        if visit is None:
+            return None, {}
+        fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        if not visit.browser.accepts(fields.get("form_token", ""), self._cookie_keys, visit.link_id):
+            raise web.HTTPForbidden(reason="The form is not from this browser; open the link again")
+        return visit, fields
+
+    def _visit(self, request: web.Request) -> Visit | None:
+        code = request.match_info["code"]
+        for name, settings in self._context.settings.services.items():
+            verified = link_code.verify(
+                code, keys=self._context.link_code_keys, service=name, now=self._context.clock.now()
+            )
+            if verified:
+                return Visit(
+                    code=code,
+                    verified=verified,
+                    service=name,
+                    settings=settings,
+                    browser=browsers.recognise(
+                        request, self._context.random, secure=self._context.settings.secure
+                    ),
+                    correlation_id=self._context.new_id(),
+                )
+        return None
+
+    def _values(self, visit: Visit, view: LinkView | None, submission: str | None) -> dict[str, object]:
+        if view is None:
+            return {"address": visit.address()}
+        limit = self._context.settings.link.max_password_failures
+        return {
+            "address": visit.address(),
+            "form_token": visit.browser.form_token(self._cookie_keys[0], visit.link_id),
+            "asker": present.asker(view.link, view.now),
+            "account": view.account,
+            "problem": present.sign_in_problem(view, submission=submission, limit=limit),
+            "way_back": present.way_back(view.link.callback_path),
+        }
+
+    @property
+    def _cookie_keys(self) -> tuple[bytes, ...]:
+        return tuple(key.secret for key in self._context.keys.cookie)
+
+    def _nothing_here(self) -> web.StreamResponse:
+        services = self._context.settings.services
+        return page("expired", next(iter(services.values())), {}, status=404)
+
+    def _try_again(self, visit: Visit) -> web.StreamResponse:
+        return page("try_again", visit.settings, {"address": visit.address()}, status=503)
+
+
+def _submission(request: web.Request) -> str | None:
+    attempt = request.query.get("attempt", "")
+    return attempt if _SUBMISSION.fullmatch(attempt) else None

@@ -1,0 +1,88 @@
+"""Waits for what the workers tell: "link X changed", "token Y refreshed".
+
+Best effort by design: who waits in vain reads the row.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+
+from shared.messages import Event, FamilyEnded, LinkChanged, TokenRefreshed
+
+
+class Expectation:
+    """A result that was announced and may come at any time from now on."""
+
+    def __init__(self) -> None:
+        self._arrived: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+
+    def fulfil(self, event: Event) -> None:
+        """Hand over the result; only the first counts."""
+        if not self._arrived.done():
+            self._arrived.set_result(event)
+
+    async def wait(self, seconds: float) -> Event | None:
+        """Return the result, or None when it did not come in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(self._arrived)
+        except TimeoutError:
+            return None
+
+
+class Results:
+    """The results this gateway is waiting for."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, set[Expectation]] = defaultdict(set)
+
+    @contextmanager
+    def expect(self, key: Hashable) -> Iterator[Expectation]:
+        """Start waiting *before* asking, so that the answer cannot come too early."""
+        expectation = Expectation()
+        self._waiting[key].add(expectation)
+        try:
+            yield expectation
+        finally:
+            self._waiting[key].discard(expectation)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    def receive(self, event: Event) -> None:
+        """Wake whoever waits for this event."""
+        key = _KEYS[type(event)](event)
+        for expectation in tuple(self._waiting.get(key, ())):
+            expectation.fulfil(event)
+
+
+def link_key(link_id: str) -> Hashable:
+    """Return what a change of a link is awaited under."""
+    return ("link", link_id)
+
+
+def refresh_key(request_id: str) -> Hashable:
+    """Return what the judgement of a presented token is awaited under."""
+    return ("refresh", request_id)
+
+
+def _link_key_of(event: Event) -> Hashable:
+    assert isinstance(event, LinkChanged)
+    return link_key(event.link_id)
+
+
+def _refresh_key_of(event: Event) -> Hashable:
+    assert isinstance(event, TokenRefreshed)
+    return refresh_key(event.request_id)
+
+
+def _family_key_of(event: Event) -> Hashable:
+    assert isinstance(event, FamilyEnded)
+    return ("family", event.grant_id)
+
+
+_KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
+    LinkChanged: _link_key_of,
+    TokenRefreshed: _refresh_key_of,
+    FamilyEnded: _family_key_of,
+}

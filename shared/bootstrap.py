@@ -1,0 +1,128 @@
+"""Opens what the settings name, and runs a process from its settings to its last message.
+
+The only module that names an adapter.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import structlog
+
+from shared import logs
+from shared.bus.base import Bus
+from shared.bus.memory import MemoryBus
+from shared.bus.rabbit import open_rabbit
+from shared.keys import KeysError
+from shared.settings import Settings, SettingsError, load
+from shared.storage import migrate, sql
+from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
+
+UNUSABLE = 2
+"""Exit status of a process that was told something it cannot work with."""
+_WAITS = (1, 2, 5, 10)
+
+Serve = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class _Checked(Protocol):
+    async def check(self) -> None: ...
+
+
+@asynccontextmanager
+async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
+    """Open the bus that the broker URL names."""
+    url = settings.broker_url.get_secret_value()
+    if url.startswith("memory://"):
+        async with MemoryBus() as bus:
+            yield bus
+    else:
+        async with open_rabbit(url, prefix=settings.bus_prefix) as rabbit:
+            yield rabbit
+
+
+def open_read_store(settings: Settings) -> AbstractAsyncContextManager[ReadStore]:
+    """Open the gateway's store."""
+    return sql.open_read_store(_database(settings), pool_size=settings.database_pool)
+
+
+def open_auth_store(settings: Settings) -> AbstractAsyncContextManager[AuthStore]:
+    """Open auth_worker's store."""
+    return sql.open_auth_store(_database(settings), pool_size=settings.database_pool)
+
+
+def open_token_store(settings: Settings) -> AbstractAsyncContextManager[TokenStore]:
+    """Open token_worker's store."""
+    return sql.open_token_store(_database(settings), pool_size=settings.database_pool)
+
+
+def migrate_database(settings: Settings) -> str:
+    """Bring the database to the schema of this version, and return that schema's name."""
+    migrate.upgrade(_database(settings))
+    return migrate.head()
+
+
+async def wait_for_store(store: _Checked, *, stop: asyncio.Event) -> None:
+    """Return when the store is fit for work, or *stop* is set; says every few seconds what is missing."""
+    attempt = 0
+    while not stop.is_set():
+        try:
+            await store.check()
+        except StoreUnavailable as error:
+            wait = _WAITS[min(attempt, len(_WAITS) - 1)]
+            log.warning("waiting for the database", reason=str(error), again_in_s=wait)
+        else:
+            return
+        attempt += 1
+        await pause(stop, wait)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait for *seconds*, or until *stop* is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def run_process(serve: Serve, **arguments: object) -> None:
+    """Run one process: read its settings, serve until SIGTERM or SIGINT, finish what was begun.
+
+    Args:
+        serve: gets the settings and an event that is set when it has to finish.
+        arguments: settings that are stronger than every other source.
+    """
+    try:
+        settings = load(**arguments)
+        logs.configure(level=settings.log_level, format=settings.log_format)
+        with _runner() as runner:
+            runner.run(_until_stopped(serve, settings))
+    except (SettingsError, KeysError) as error:
+        sys.stderr.write(f"latchkey cannot start:\n{error}\n")
+        raise SystemExit(UNUSABLE) from None
+
+
+async def _until_stopped(serve: Serve, settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+def _runner() -> asyncio.Runner:
+    try:
+        import uvloop  # noqa: PLC0415 - an extra: used where it is installed
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _database(settings: Settings) -> str:
+    return settings.database_url.get_secret_value()

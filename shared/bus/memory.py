@@ -1,0 +1,170 @@
+"""The bus inside one process: the same bytes, delays and dead letters as at a broker, gone with the process."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from shared import wire
+from shared.bus.base import (
+    ALL_GATEWAYS,
+    RETRY_DELAYS,
+    BusUnavailable,
+    DeadLetter,
+    Receive,
+    ReceiveResult,
+    delay_before,
+)
+from shared.messages import QUEUES, Event
+
+LONGEST_QUEUE = 10_000
+"""Messages; beyond that publishing is refused, so that a worker that stands still does not eat the machine."""
+MOST_DEAD_LETTERS = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class MemoryBus:
+    """Queues of bytes, and a task per reader."""
+
+    def __init__(self, *, delays: Sequence[float] = RETRY_DELAYS) -> None:
+        self._delays = delays
+        self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+        self._readers: list[asyncio.Task[None]] = []
+        self._listeners: dict[str, ReceiveResult] = {}
+        self._in_hand: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._dead: deque[DeadLetter] = deque(maxlen=MOST_DEAD_LETTERS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop_consuming()
+        for timer in self._timers:
+            timer.cancel()
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Put events of one kind as one message into the queue of that kind."""
+        self._queues[QUEUES[type(events[0])]].put(wire.encode(events))
+
+    async def answer(self, gateway: str, event: Event) -> None:
+        """Hand a result to one gateway or to all, decoded from bytes like everything else."""
+        body = wire.encode([event])
+        for name, receive in self._listeners.items():
+            if gateway in {name, ALL_GATEWAYS}:
+                receive(wire.decode(body).events[0])
+
+    async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
+        """Start a reader."""
+        self._readers.append(asyncio.create_task(self._read(self._queues[queue], receive, prefetch)))
+
+    async def stop_consuming(self) -> None:
+        """Stop all readers; what they hand out already stays with its receivers."""
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        self._readers.clear()
+
+    async def listen(self, gateway: str, receive: ReceiveResult) -> None:
+        """Start giving results to *receive*."""
+        self._listeners[gateway] = receive
+
+    async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
+        """Put one event back after the delay for its attempt."""
+        body = wire.encode([event], attempt=attempt)
+        delay = delay_before(attempt, self._delays)
+        timer: asyncio.TimerHandle
+
+        def due() -> None:
+            self._timers.discard(timer)
+            self._queues[queue].put_back(body, redeliveries=0)
+
+        timer = asyncio.get_running_loop().call_later(delay, due)
+        self._timers.add(timer)
+
+    async def bury(self, queue: str, body: bytes, *, reason: str) -> None:
+        """Keep a message among the dead letters; the oldest make room, and are told."""
+        if len(self._dead) == MOST_DEAD_LETTERS:
+            log.error("dead letter dropped, too many", queue=self._dead[0].queue, reason=self._dead[0].reason)
+        self._dead.append(DeadLetter(queue=queue, reason=reason, body=body))
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Return the oldest dead letters."""
+        return list(self._dead)[:limit]
+
+    def is_connected(self) -> bool:
+        """Return True: there is nothing to be disconnected from."""
+        return True
+
+    async def _read(self, queue: "_Queue", receive: Receive, prefetch: int) -> None:
+        slots = asyncio.Semaphore(prefetch)
+        while True:
+            await slots.acquire()
+            body, redeliveries = await queue.take()
+            delivery = MemoryDelivery(queue, body, redeliveries, slots)
+            task = asyncio.create_task(_run(receive, delivery))
+            self._in_hand.add(task)
+            task.add_done_callback(self._in_hand.discard)
+
+
+class MemoryDelivery:
+    """A message in a reader's hands; one that is dropped unfinished goes back to its queue."""
+
+    def __init__(self, queue: "_Queue", body: bytes, redeliveries: int, slots: asyncio.Semaphore) -> None:
+        self.body = body
+        self.redeliveries = redeliveries
+        self._queue = queue
+        self._slots = slots
+        self._settled = False
+
+    async def ack(self) -> None:
+        """Forget the message."""
+        self._settle()
+
+    async def release(self) -> None:
+        """Put the message back unstarted."""
+        if not self._settled:
+            self._settle()
+            self._queue.put_back(self.body, redeliveries=self.redeliveries)
+
+    def abandon(self) -> None:
+        """Put back what its reader died with."""
+        if not self._settled:
+            self._settle()
+            self._queue.put_back(self.body, redeliveries=self.redeliveries + 1)
+
+    def _settle(self) -> None:
+        if not self._settled:
+            self._settled = True
+            self._slots.release()
+
+
+class _Queue:
+    """Messages with how often a reader died with them; unbounded for what comes back, bounded for what is new."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue()
+
+    def put(self, body: bytes) -> None:
+        if self._messages.qsize() >= LONGEST_QUEUE:
+            raise BusUnavailable("too many messages are waiting")
+        self.put_back(body, redeliveries=0)
+
+    def put_back(self, body: bytes, *, redeliveries: int) -> None:
+        self._messages.put_nowait((body, redeliveries))
+
+    async def take(self) -> tuple[bytes, int]:
+        return await self._messages.get()
+
+
+async def _run(receive: Receive, delivery: MemoryDelivery) -> None:
+    try:
+        await receive(delivery)
+    finally:
+        delivery.abandon()

@@ -1,0 +1,266 @@
+"""The bus on RabbitMQ, 3.10 and 4: quorum queues, confirmed publishing, delayed retry, dead letters.
+
+Two lines, since a broker that is short of memory or disk stops reading from connections that publish: workers go on
+acknowledging on the other. Nothing on a line is asked for while requests are served: an RPC that is cancelled or times out
+closes its channel for everybody (aio-pika 10.2).
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, AbstractQueue
+
+from shared import wire
+from shared.bus.base import (
+    ALL_GATEWAYS,
+    RETRY_DELAYS,
+    BusUnavailable,
+    DeadLetter,
+    Receive,
+    ReceiveResult,
+    delay_before,
+)
+from shared.bus.line import BROKER_ERRORS, Line
+from shared.bus.topology import Topology, declare
+from shared.messages import Event, TokenRefreshRequested
+
+PUBLISH_SECONDS = 3.0
+"""How long a confirm may take; after that the message may or may not have been taken."""
+EXPIRY: dict[type[Event], int] = {TokenRefreshRequested: 30}
+"""Kind -> seconds after which the broker forgets it: nobody waits any more, and Sonos asks again anyway."""
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_rabbit(
+    url: str, *, prefix: str = "latchkey", delays: Sequence[float] = RETRY_DELAYS
+) -> AsyncIterator["RabbitBus"]:
+    """Open the bus; it connects by itself, now or as soon as the broker is there."""
+    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays))
+    holders = [asyncio.create_task(line.hold()) for line in bus.lines]
+    try:
+        yield bus
+    finally:
+        for holder in holders:
+            holder.cancel()
+        await asyncio.gather(*holders, return_exceptions=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Consumer:
+    queue: str
+    receive: Receive
+    prefetch: int
+    on_broker: AbstractQueue | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listener:
+    gateway: str
+    receive: ReceiveResult
+
+
+class RabbitBus:
+    """The bus, with what has been asked of it: consumers and listeners are put in place on every new connection."""
+
+    def __init__(self, url: str, names: Topology) -> None:
+        self._names = names
+        self._publishing = Line(url, name="latchkey publishing", prepare=self._prepare_publishing)
+        self._consuming = Line(url, name="latchkey consuming", prepare=self._prepare_consuming)
+        self._exchanges: dict[str, AbstractExchange] = {}
+        self._consumers: list[_Consumer] = []
+        self._listeners: list[_Listener] = []
+        self._in_hand: set[asyncio.Future[None]] = set()
+
+    @property
+    def lines(self) -> tuple[Line, Line]:
+        """Return the two connections, which somebody has to hold."""
+        return (self._publishing, self._consuming)
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Send events of one kind as one message to the work queue of that kind."""
+        kind = type(events[0])
+        await self._send(
+            self._names.work, kind.kind, wire.encode(events), expires_in=EXPIRY.get(kind), mandatory=True
+        )
+
+    async def answer(self, gateway: str, event: Event) -> None:
+        """Send a result to one gateway or to all; the queue of one that is gone has gone with it."""
+        await self._send(self._names.results, gateway, wire.encode([event]), mandatory=False)
+
+    async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
+        """Let one event wait in the retry queue of its delay, and come back to its work queue."""
+        exchange = self._names.retry(delay_before(attempt, self._names.delays))
+        body = wire.encode([event], attempt=attempt)
+        await self._send(exchange, self._names.queue(queue), body, mandatory=True)
+
+    async def bury(self, queue: str, body: bytes, *, reason: str) -> None:
+        """Put a message into the dead letters, with its queue and the reason in its headers."""
+        await self._send(
+            self._names.dead, "", body, mandatory=True, headers={"queue": queue, "reason": reason}
+        )
+
+    async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
+        """Start giving the messages of a work queue to *receive*, now or when the broker is there."""
+        consumer = _Consumer(queue=queue, receive=receive, prefetch=prefetch)
+        self._consumers.append(consumer)
+        if self._consuming.is_up:
+            await self._place(consumer)
+
+    async def listen(self, gateway: str, receive: ReceiveResult) -> None:
+        """Start giving results to *receive*, now or when the broker is there."""
+        listener = _Listener(gateway=gateway, receive=receive)
+        self._listeners.append(listener)
+        if self._consuming.is_up:
+            await self._attach(listener)
+
+    async def stop_consuming(self) -> None:
+        """Cancel the consumers; messages in hand stay with their receivers."""
+        consumers, self._consumers = self._consumers, []
+        for consumer in consumers:
+            if consumer.on_broker is not None and self._consuming.is_up:
+                try:
+                    await consumer.on_broker.cancel(consumer.tag, timeout=PUBLISH_SECONDS)
+                except BROKER_ERRORS:
+                    log.info("consumer not cancelled, broker away", queue=consumer.queue)
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Return the oldest dead letters: fetched, and given back by closing the channel."""
+        channel = await self._publishing.errand()
+        queue = await channel.get_queue(self._names.dead, ensure=False)
+        letters: list[DeadLetter] = []
+        while len(letters) < limit:
+            message = await queue.get(fail=False)
+            if message is None:
+                break
+            letters.append(_dead_letter(message))
+        await channel.close()
+        return letters
+
+    def is_connected(self) -> bool:
+        """Tell whether both lines are up."""
+        return self._publishing.is_up and self._consuming.is_up
+
+    async def _send(
+        self,
+        exchange: str,
+        key: str,
+        body: bytes,
+        *,
+        mandatory: bool,
+        expires_in: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        if not self._publishing.is_up:
+            raise BusUnavailable("not connected to the broker")
+        message = Message(
+            body,
+            content_type="application/json",
+            delivery_mode=DeliveryMode.PERSISTENT if mandatory else DeliveryMode.NOT_PERSISTENT,
+            # Returned messages are matched by their id, so that no two under way may share one (aiormq 7.2).
+            message_id=uuid.uuid4().hex,
+            expiration=expires_in,
+            headers=dict(headers or {}),
+        )
+        try:
+            # The timeout of publish itself does not cover waiting for a blocked connection.
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._exchanges[exchange].publish(message, key, mandatory=mandatory)
+        except BROKER_ERRORS as error:
+            raise BusUnavailable(f"not confirmed by the broker: {type(error).__name__}") from error
+
+    async def _prepare_publishing(self, line: Line) -> None:
+        channel = await line.channel(on_return_raises=True)
+        await declare(channel, self._names)
+        names = [
+            self._names.work,
+            self._names.results,
+            self._names.dead,
+            *map(self._names.retry, self._names.delays),
+        ]
+        self._exchanges = {name: await channel.get_exchange(name, ensure=False) for name in names}
+
+    async def _prepare_consuming(self, line: Line) -> None:
+        channel = await line.errand()
+        await declare(channel, self._names)
+        await channel.close()
+        for consumer in self._consumers:
+            await self._place(consumer)
+        for listener in self._listeners:
+            await self._attach(listener)
+
+    async def _place(self, consumer: _Consumer) -> None:
+        channel = await self._consuming.channel(prefetch=consumer.prefetch)
+        consumer.on_broker = await channel.get_queue(self._names.queue(consumer.queue), ensure=False)
+
+        async def hand_out(message: AbstractIncomingMessage) -> None:
+            # In a task of its own: the callback's is cancelled with the channel, in the middle of a transaction.
+            # Out here the handler comes to its end; only its acknowledgement fails, and the message comes again.
+            task = asyncio.ensure_future(consumer.receive(RabbitDelivery(message)))
+            self._in_hand.add(task)
+            task.add_done_callback(self._in_hand.discard)
+
+        consumer.tag = await consumer.on_broker.consume(hand_out)
+
+    async def _attach(self, listener: _Listener) -> None:
+        channel = await self._consuming.channel()
+        queue = await channel.declare_queue(
+            self._names.results_queue(listener.gateway), exclusive=True, auto_delete=True
+        )
+        for key in (listener.gateway, ALL_GATEWAYS):
+            await queue.bind(self._names.results, key)
+
+        async def hand_over(message: AbstractIncomingMessage) -> None:
+            try:
+                events = wire.decode(message.body).events
+            except wire.WireError as error:
+                log.warning("result not understood", reason=str(error))
+                return
+            for event in events:
+                listener.receive(event)
+
+        await queue.consume(hand_over, no_ack=True)
+
+
+class RabbitDelivery:
+    """A message in a reader's hands."""
+
+    def __init__(self, message: AbstractIncomingMessage) -> None:
+        self._message = message
+
+    @property
+    def body(self) -> bytes:
+        """Return the message as it came."""
+        return self._message.body
+
+    @property
+    def redeliveries(self) -> int:
+        """Return the broker's count of how often a reader died with this message."""
+        count = self._message.headers.get("x-delivery-count", 0)
+        return count if isinstance(count, int) else 0
+
+    async def ack(self) -> None:
+        """Acknowledge; on a connection that was lost meanwhile the message comes again, to an idempotent handler."""
+        try:
+            await self._message.ack()
+        except BROKER_ERRORS:
+            log.info("not acknowledged, connection lost", message_id=self._message.message_id)
+
+    async def release(self) -> None:
+        """Hand the message back; not counted as a failure by RabbitMQ 4.3."""
+        try:
+            await self._message.nack(requeue=True)
+        except BROKER_ERRORS:
+            log.info("not released, connection lost", message_id=self._message.message_id)
+
+
+def _dead_letter(message: AbstractIncomingMessage) -> DeadLetter:
+    queue, reason = (str(message.headers.get(name, "unknown")) for name in ("queue", "reason"))
+    return DeadLetter(queue=queue, reason=reason, body=message.body)

@@ -1,0 +1,87 @@
+"""What every handler and operation is given: bus, store, keys, settings, clock, randomness."""
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from shared.bus.base import Bus
+from shared.keys import PublicKeys
+from shared.settings import Settings
+
+StoreT = TypeVar("StoreT")
+KeysT = TypeVar("KeysT")
+
+
+class Clock(Protocol):
+    """Where this process takes its time from."""
+
+    def now(self) -> int:
+        """Return seconds since the epoch by this machine's clock: a filter only; the database's clock decides."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow, for durations."""
+        ...
+
+
+class Random(Protocol):
+    """Where this process takes unguessable values from."""
+
+    def token_bytes(self, count: int) -> bytes:
+        """Return *count* unguessable bytes."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Return seconds since the epoch."""
+        return int(time.time())
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+        return time.monotonic()
+
+
+class SystemRandom:
+    """The operating system's random numbers."""
+
+    def token_bytes(self, count: int) -> bytes:
+        """Return *count* unguessable bytes."""
+        return os.urandom(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(Generic[StoreT, KeysT]):
+    """One service's collaborators; `StoreT` and `KeysT` say what this service may do."""
+
+    settings: Settings
+    bus: Bus
+    store: StoreT
+    keys: KeysT
+    public_keys: PublicKeys
+    clock: Clock
+    random: Random
+
+    def new_id(self) -> str:
+        """Return 12 random characters of ``[a-z2-7]``, first a letter."""
+        return random_id(self.random)
+
+    def fraction(self) -> float:
+        """Return a random number from 0 to below 1."""
+        return int.from_bytes(self.random.token_bytes(4)) / 2**32
+
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def random_id(random: Random) -> str:
+    """Return 12 random characters of ``[a-z2-7]``, first a letter: 59 bits.
+
+    Not secrets, so short: account and grant ids travel in every authToken. Number-like values would be parsed as numbers.
+    """
+    value = int.from_bytes(random.token_bytes(8))
+    characters = [_ALPHABET[value >> shift & 31] for shift in range(4, 59, 5)]
+    return "".join([_ALPHABET[value & 15], *characters])

@@ -1,0 +1,44 @@
+"""Accounts: the people of the music service, as far as linking needs to know them."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AccountStatus(StrEnum):
+    """Whether an account may be linked and used."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class AccountTier(StrEnum):
+    """What a listener pays for, in Sonos's words (Sonos WSDL 1.19.6, userAccountTier)."""
+
+    PAID_PREMIUM = "paidPremium"
+    PAID_LIMITED = "paidLimited"
+    FREE = "free"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One row of `accounts`: somebody whom an identity provider vouches for."""
+
+    account_id: str
+    """12 random characters of ``[a-z2-7]``; says nothing about the person."""
+    service: str
+    provider: str
+    subject: str
+    """The provider's own name for the person; unique within service and provider."""
+    nickname: str
+    tier: AccountTier | None = None
+    status: AccountStatus = AccountStatus.ACTIVE
+
+
+def user_id_hash_code(account_id: str) -> str:
+    """Return Sonos's `userIdHashCode`: 32 lower-case hex digits, stable for the life of the account.
+
+    Some players take 16 bytes and no other length. The account id is random, so nothing about the person can be read back.
+    """
+    return hashlib.sha256(f"userIdHashCode\0{account_id}".encode()).hexdigest()[:32]

@@ -1,0 +1,202 @@
+"""A grant: the lasting right of one household to use one account, and the tokens that follow from it.
+
+The row holds numbers, not tokens: family, generation, issue and expiry. From these token_worker makes the identical pair
+again at any time, so whoever presents generation *n* gets the same successor, however many, however often, also when the
+answer was lost.
+
+What happens to a presented token, in this order:
+
+    revoked, or of an earlier family                         reauthorize
+    idle or absolute lifetime over                           reauthorize
+    the current generation                                   rotate: generation + 1
+    ahead of the row (the database was restored)             rotate past it: nobody is unlinked by our backup
+    an earlier generation, long expired, successor in use    theft: the family ends (or is refused, by policy)
+    an earlier generation otherwise                          the current pair; rotated first if that has expired
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from shared.domain import errors
+
+
+class GrantStatus(StrEnum):
+    """Whether a grant's tokens may be used and refreshed."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class ReusePolicy(StrEnum):
+    """What happens when an old generation comes back after its successor was in use."""
+
+    REVOKE = "revoke"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetimes:
+    """How long tokens and grants live; seconds."""
+
+    token: int = 3600
+    jitter: float = 0.05
+    """Share of the token's lifetime by which it is shortened at most, at random, so that households do not refresh in step."""
+    overlap: int = 24 * 3600
+    """How long after its expiry an earlier generation is still taken for a sleeper's, not a thief's."""
+    idle: int = 180 * 86400
+    absolute: int = 730 * 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One row of `grants`. Times are seconds since the epoch by the database's clock."""
+
+    grant_id: str
+    service: str
+    account_id: str
+    household_id: str
+    status: GrantStatus
+    family: int
+    generation: int
+    signing_key_id: str
+    derivation_key_id: str
+    issued_at: int
+    expires_at: int
+    seen_generation: int
+    """The highest generation of this family that was seen in use; 0 before the first."""
+    family_started_at: int
+    used_at: int
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MintingKeys:
+    """Ids of the keys with which the next pair is made; each row remembers its own."""
+
+    signing_key_id: str
+    derivation_key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """The claims of a genuine token that came back."""
+
+    family: int
+    generation: int
+    expires_at: int
+
+
+def first(
+    *,
+    grant_id: str,
+    service: str,
+    account_id: str,
+    household_id: str,
+    keys: MintingKeys,
+    lifetimes: Lifetimes,
+    shortening: float,
+    now: int,
+) -> Grant:
+    """Return the grant of a household that was never linked to this account before."""
+    return Grant(
+        grant_id=grant_id,
+        service=service,
+        account_id=account_id,
+        household_id=household_id,
+        status=GrantStatus.ACTIVE,
+        family=1,
+        generation=1,
+        signing_key_id=keys.signing_key_id,
+        derivation_key_id=keys.derivation_key_id,
+        issued_at=now,
+        expires_at=now + _lifetime(lifetimes, shortening),
+        seen_generation=0,
+        family_started_at=now,
+        used_at=now,
+    )
+
+
+def link_again(
+    grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening: float, now: int
+) -> Grant:
+    """Start a new family on a grant that exists; the old family is dead from here on."""
+    started = replace(
+        grant, status=GrantStatus.ACTIVE, family=grant.family + 1, generation=0, seen_generation=0
+    )
+    minted = _rotate(started, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
+    return replace(minted, family_started_at=now, used_at=now)
+
+
+def refresh(
+    grant: Grant,
+    presented: Presented,
+    *,
+    keys: MintingKeys,
+    lifetimes: Lifetimes,
+    shortening: float,
+    now: int,
+) -> Grant:
+    """Return the grant whose current pair answers the presented token; the same object if nothing changed.
+
+    Args:
+        shortening: random number from 0 to 1, the share of the jitter to apply.
+
+    Raises:
+        ReauthorizationNeeded: revoked, an earlier family, or a lifetime is over.
+        ReuseDetected: the token is an old one whose successor has long been in use. The caller applies the policy.
+    """
+    if grant.status is GrantStatus.REVOKED or presented.family != grant.family:
+        raise errors.ReauthorizationNeeded
+    if now >= grant.used_at + lifetimes.idle or now >= grant.family_started_at + lifetimes.absolute:
+        raise errors.ReauthorizationNeeded
+    if presented.generation >= grant.generation:
+        caught_up = replace(
+            grant, generation=presented.generation, seen_generation=presented.generation, used_at=now
+        )
+        return _rotate(caught_up, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
+    if grant.seen_generation > presented.generation and now >= presented.expires_at + lifetimes.overlap:
+        raise errors.ReuseDetected
+    if now >= grant.expires_at:
+        return _rotate(grant, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
+    return grant
+
+
+def seen(grant: Grant, presented: Presented, *, now: int) -> Grant:
+    """Record that a generation is in use; the same object if that is known, or is not the present family."""
+    if presented.family != grant.family or presented.generation <= grant.seen_generation:
+        return grant
+    generation = min(presented.generation, grant.generation)
+    return replace(grant, seen_generation=generation, used_at=now, version=grant.version + 1)
+
+
+def revoke(grant: Grant) -> Grant:
+    """End the grant; the same object if it had ended."""
+    if grant.status is GrantStatus.REVOKED:
+        return grant
+    return replace(grant, status=GrantStatus.REVOKED, version=grant.version + 1)
+
+
+def check_usable(grant: Grant | None, presented: Presented) -> None:
+    """Refuse an unexpired token whose grant has ended meanwhile.
+
+    Raises:
+        ReauthorizationNeeded: erased, revoked, or of an earlier family.
+    """
+    if grant is None or grant.status is GrantStatus.REVOKED or presented.family < grant.family:
+        raise errors.ReauthorizationNeeded
+
+
+def _rotate(grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening: float, now: int) -> Grant:
+    return replace(
+        grant,
+        generation=grant.generation + 1,
+        signing_key_id=keys.signing_key_id,
+        derivation_key_id=keys.derivation_key_id,
+        issued_at=now,
+        expires_at=now + _lifetime(lifetimes, shortening),
+        version=grant.version + 1,
+    )
+
+
+def _lifetime(lifetimes: Lifetimes, shortening: float) -> int:
+    return max(1, int(lifetimes.token * (1 - lifetimes.jitter * shortening)))

@@ -1,0 +1,122 @@
+"""Link codes: a code that carries its own expiry and proof of origin, so that a forged one costs no I/O.
+
+A code is 32 characters of ``[a-z0-9]``, first a letter (Sonos clients parse number-like codes as numbers, and S2 caps
+codes at 32 characters). The 31 characters after the letter are 160 bits in base 36:
+
+    8 bits    the expiry minute, modulo 256
+    120 bits  random
+    32 bits   HMAC-SHA256(key, service, full expiry minute, random), truncated
+
+The MAC covers the *full* expiry minute, of which the code shows the low 8 bits: the verifier completes them with the one
+minute of the next 255 that fits. An expired code therefore fails its MAC, and needs no table to be refused. The MAC only
+filters: what cannot be guessed are the 120 random bits.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RANDOM_BYTES = 15
+LONGEST_LIFETIME = 240 * 60
+"""Seconds. The 8 bits of the expiry minute tell 256 minutes apart; rounding, grace and clocks that disagree take a few."""
+
+_PREFIX = "k"
+_SHAPE = re.compile(r"[a-z][a-z0-9]{31}")
+_MAC_BYTES = 4
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_VALUE_BYTES = 1 + RANDOM_BYTES + _MAC_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedCode:
+    """A code that was issued here and whose time is not over."""
+
+    link_id: str
+    """The keyed hash under which the link is stored; the code itself is never stored."""
+    expires_at: int
+    """Seconds since the epoch, a whole minute."""
+    link_device_id: str
+    """The hidden second half: Sonos gets it beside the code and has to send it back."""
+
+
+def issue(*, key: bytes, service: str, lifetime: int, now: int, random: bytes) -> tuple[str, VerifiedCode]:
+    """Make a new code and what is known of it.
+
+    Args:
+        key: MAC key of the gateways, at least 32 bytes.
+        service: name of the Sonos service the code belongs to.
+        lifetime: seconds, at most `LONGEST_LIFETIME`; the expiry is rounded up to a whole minute.
+        now: seconds since the epoch.
+        random: `RANDOM_BYTES` unguessable bytes.
+    """
+    if not 0 < lifetime <= LONGEST_LIFETIME:
+        raise ValueError(f"a link code lives at most {LONGEST_LIFETIME} s, not {lifetime}")
+    minute = -(-(now + lifetime) // 60)
+    value = bytes((minute & 0xFF,)) + random + _mac(key, service, minute, random)
+    code = _PREFIX + _to_base36(int.from_bytes(value))
+    return code, _verified(key, service, code, minute)
+
+
+def verify(
+    code: str, *, keys: Sequence[bytes], service: str, now: int, grace: int = 60
+) -> VerifiedCode | None:
+    """Return what a genuine, unexpired code stands for, or None; never does I/O.
+
+    Args:
+        code: as it came from outside, any string.
+        keys: MAC keys, the one in use first, then those being retired.
+        service: name of the Sonos service that was asked.
+        now: seconds since the epoch, by the gateway's clock.
+        grace: seconds of disagreement between clocks that are forgiven.
+    """
+    value = _parse(code)
+    if value is None:
+        return None
+    random, mac = value[1:-_MAC_BYTES], value[-_MAC_BYTES:]
+    minute = _complete(value[0], (now - grace) // 60)
+    for key in keys:
+        if hmac.compare_digest(mac, _mac(key, service, minute, random)):
+            return _verified(key, service, code, minute)
+    return None
+
+
+def _verified(key: bytes, service: str, code: str, minute: int) -> VerifiedCode:
+    named = f"{service}\0{code}"
+    return VerifiedCode(
+        link_id=_hash(key, f"link id\0{named}"),
+        expires_at=minute * 60,
+        link_device_id="d" + _hash(key, f"link device id\0{named}")[:31],
+    )
+
+
+def _parse(code: str) -> bytes | None:
+    if not _SHAPE.fullmatch(code) or code[0] != _PREFIX:
+        return None
+    number = int(code[1:], 36)
+    if number.bit_length() > _VALUE_BYTES * 8:
+        return None
+    return number.to_bytes(_VALUE_BYTES)
+
+
+def _complete(low_byte: int, earliest_minute: int) -> int:
+    """Return the only minute of the 256 from *earliest_minute* on whose low byte is *low_byte*."""
+    return earliest_minute + ((low_byte - earliest_minute) & 0xFF)
+
+
+def _mac(key: bytes, service: str, minute: int, random: bytes) -> bytes:
+    message = b"link code\0" + service.encode() + b"\0" + minute.to_bytes(8) + random
+    return hmac.digest(key, message, "sha256")[:_MAC_BYTES]
+
+
+def _hash(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(), hashlib.sha256).hex()[:32]
+
+
+def _to_base36(number: int) -> str:
+    digits = []
+    for _ in range(31):
+        number, digit = divmod(number, 36)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,99 @@
+"""auth_worker's store: accounts, links, and how sign-ins were judged."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from operator import attrgetter
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.domain.account import Account
+from shared.domain.link import Link
+from shared.storage.base import AuthStore, AuthTransaction, LocalUser, LoginAttempt
+from shared.storage.link_transaction import SqlLinkTransaction
+from shared.storage.rows import (
+    account_from,
+    account_values,
+    attempt_from,
+    link_values,
+    local_user_from,
+    local_user_values,
+)
+from shared.storage.schema import accounts, links, local_users, login_attempts
+from shared.storage.session import begin
+from shared.storage.version import check
+from shared.storage.writes import upsert
+
+_ATTEMPTS = (
+    select(login_attempts)
+    .where(login_attempts.c.link_id == bindparam("link_id"))
+    .order_by(login_attempts.c.attempt_id)
+)
+_LOCAL_USERS = select(local_users).where(local_users.c.service == bindparam("service"))
+_LOCAL_USER = _LOCAL_USERS.where(local_users.c.name == bindparam("name"))
+
+
+class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
+    """See the port."""
+
+    async def insert_link(self, link: Link) -> bool:
+        """Insert a link; False if it was there already."""
+        return await self._session.insert_new(links, link_values(link))
+
+    async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
+        """Return the judged attempts on a link, oldest first."""
+        rows = await self._session.execute(_ATTEMPTS, {"link_id": link_id})
+        return tuple(attempt_from(row) for row in rows.mappings())
+
+    async def insert_attempt(self, attempt: LoginAttempt) -> bool:
+        """Record a judged attempt; False if this submission was judged before."""
+        return await self._session.insert_new(
+            login_attempts,
+            {
+                "link_id": attempt.link_id,
+                "submission_id": attempt.submission_id,
+                "outcome": attempt.outcome.value,
+            },
+            service=select(links.c.service).where(links.c.link_id == attempt.link_id).scalar_subquery(),
+        )
+
+    async def upsert_account(self, account: Account) -> Account:
+        """Insert an account, or bring nickname and tier of the one that is there up to date."""
+        statement = upsert(
+            self._session.dialect, accounts, ("service", "provider", "subject"), ("nickname", "tier")
+        ).returning(accounts)
+        result = await self._session.execute(statement, account_values(account))
+        return account_from(result.mappings().one())
+
+    async def local_user(self, service: str, name: str) -> LocalUser | None:
+        """Return a local user by the name signed in with."""
+        row = await self._session.first(_LOCAL_USER, {"service": service, "name": name})
+        return None if row is None else local_user_from(row)
+
+    async def insert_local_user(self, user: LocalUser) -> bool:
+        """Add a local user; False if the name is taken."""
+        return await self._session.insert_new(local_users, local_user_values(user))
+
+    async def local_users(self, service: str) -> tuple[LocalUser, ...]:
+        """Return all local users of a service, by name."""
+        rows = await self._session.execute(_LOCAL_USERS, {"service": service})
+        users = [local_user_from(row) for row in rows.mappings()]
+        # Here and not in the database, whose order of letters depends on how it was set up.
+        return tuple(sorted(users, key=attrgetter("name")))
+
+
+class SqlAuthStore(AuthStore):
+    """See the port."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AuthTransaction]:
+        """Open a transaction."""
+        async with begin(self._engine) as session:
+            yield SqlAuthTransaction(session)
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version."""
+        await check(self._engine)

@@ -1,0 +1,259 @@
+"""The port of the store: one read-only view for gateways, one kind of transaction for each worker.
+
+Promises, alike for every adapter:
+
+- A transaction is all or nothing; it commits when its block ends without an exception.
+- `now` is the database's clock at the start of the transaction or read, in whole seconds since the epoch.
+- `swap_*` writes the new value only where the row still has the old value's version, and raises `Conflict` otherwise.
+- Anything that keeps the database from answering surfaces as `StoreUnavailable`; after it a commit may or may not have
+  happened, and the caller runs the same, idempotent work again.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from shared.domain.account import Account
+from shared.domain.grant import Grant
+from shared.domain.link import Link
+
+
+class StoreUnavailable(Exception):
+    """The database did not answer, or not in time."""
+
+
+class Conflict(Exception):
+    """Somebody else changed the row first; read it again and decide again."""
+
+
+class AttemptOutcome(StrEnum):
+    """How one offer of evidence was judged."""
+
+    AUTHENTICATED = "authenticated"
+    REFUSED = "refused"
+    """Name and password do not belong together."""
+    UNAVAILABLE = "unavailable"
+    """The identity provider could not be asked; does not count against the link."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginAttempt:
+    """One row of `login_attempts`."""
+
+    link_id: str
+    submission_id: str
+    outcome: AttemptOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalUser:
+    """One row of `local_users`: somebody whom this installation itself knows."""
+
+    service: str
+    name: str
+    """As signed in with: lower case, NFKC."""
+    subject: str
+    nickname: str
+    password_hash: str
+    """argon2id, in its own encoded form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One row of `audit_events`: who did what to which link or grant; never a secret."""
+
+    kind: str
+    """Such as `link.linked` or `login.refused`."""
+    service: str
+    link_id: str | None = None
+    account_id: str | None = None
+    grant_id: str | None = None
+    household_id: str | None = None
+    detail: dict[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """What the pages show of a link."""
+
+    link: Link
+    account: Account | None
+    attempts: tuple[LoginAttempt, ...]
+    """In the order in which they were judged."""
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollView:
+    """What a poll needs: the link, and the sealed pair if there is one."""
+
+    link: Link
+    delivery: bytes | None
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantView:
+    """What a guarded call needs: whether the grant still holds, and whose it is."""
+
+    grant: Grant
+    account: Account
+    now: int
+
+
+class ReadStore(Protocol):
+    """What a gateway may ask. There is no method that writes."""
+
+    async def poll(self, link_id: str) -> PollView | None:
+        """Return a link and its delivery in one read."""
+        ...
+
+    async def link(self, link_id: str) -> LinkView | None:
+        """Return a link, who signed in, and how each attempt was judged."""
+        ...
+
+    async def grant(self, grant_id: str) -> GrantView | None:
+        """Return a grant and its account."""
+        ...
+
+    async def delivery(self, delivery_id: str) -> bytes | None:
+        """Return an unexpired sealed pair."""
+        ...
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version.
+
+        Raises:
+            StoreUnavailable: it does not, with the way out in the message.
+        """
+        ...
+
+
+class LinkTransaction(Protocol):
+    """What both workers may do to links, inside one transaction."""
+
+    @property
+    def now(self) -> int:
+        """Return the database's time of this transaction."""
+        ...
+
+    async def link(self, link_id: str) -> Link | None:
+        """Return a link as it is."""
+        ...
+
+    async def swap_link(self, old: Link, new: Link) -> None:
+        """Replace *old* by *new*; nothing to do when they are the same object.
+
+        Raises:
+            Conflict: the row no longer has the version of *old*.
+        """
+        ...
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return an account."""
+        ...
+
+    async def audit(self, event: AuditEvent) -> None:
+        """Record what happened, with the transaction's time."""
+        ...
+
+
+class AuthTransaction(LinkTransaction, Protocol):
+    """What auth_worker may do."""
+
+    async def insert_link(self, link: Link) -> bool:
+        """Insert a link; False if it was there already."""
+        ...
+
+    async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
+        """Return the judged attempts on a link, oldest first."""
+        ...
+
+    async def insert_attempt(self, attempt: LoginAttempt) -> bool:
+        """Record a judged attempt; False if this submission was judged before."""
+        ...
+
+    async def upsert_account(self, account: Account) -> Account:
+        """Insert an account, or bring nickname and tier of the one with the same service, provider and subject up to date.
+
+        Returns:
+            The stored account: on an existing row its own id and status.
+        """
+        ...
+
+    async def local_user(self, service: str, name: str) -> LocalUser | None:
+        """Return a local user by the name signed in with."""
+        ...
+
+    async def insert_local_user(self, user: LocalUser) -> bool:
+        """Add a local user; False if the name is taken."""
+        ...
+
+    async def local_users(self, service: str) -> tuple[LocalUser, ...]:
+        """Return all local users of a service, by name."""
+        ...
+
+
+class TokenTransaction(LinkTransaction, Protocol):
+    """What token_worker may do."""
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        """Return a grant."""
+        ...
+
+    async def grant_of(self, *, service: str, account_id: str, household_id: str) -> Grant | None:
+        """Return the grant of an account in a household."""
+        ...
+
+    async def insert_grant(self, grant: Grant) -> None:
+        """Insert a new grant.
+
+        Raises:
+            Conflict: the account has a grant in this household already.
+        """
+        ...
+
+    async def swap_grant(self, old: Grant, new: Grant) -> None:
+        """Replace *old* by *new*; nothing to do when they are the same object.
+
+        Raises:
+            Conflict: the row no longer has the version of *old*.
+        """
+        ...
+
+    async def put_delivery(self, *, delivery_id: str, service: str, sealed: bytes, expires_at: int) -> None:
+        """Write a sealed pair for the gateways, over an earlier one of the same id."""
+        ...
+
+    async def delete_expired(self, *, links_before: int, limit: int) -> int:
+        """Delete deliveries that have expired, and links (with their attempts) that expired before *links_before*.
+
+        Returns:
+            How many rows went, at most *limit* of each kind.
+        """
+        ...
+
+
+class AuthStore(Protocol):
+    """auth_worker's store."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AuthTransaction]:
+        """Open a transaction."""
+        ...
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version."""
+        ...
+
+
+class TokenStore(Protocol):
+    """token_worker's store."""
+
+    def transaction(self) -> AbstractAsyncContextManager[TokenTransaction]:
+        """Open a transaction."""
+        ...
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version."""
+        ...

@@ -1,0 +1,46 @@
+"""What both workers do to links, inside one transaction."""
+
+from sqlalchemy import bindparam, insert, select
+
+from shared.domain.account import Account
+from shared.domain.link import Link
+from shared.storage.base import AuditEvent, LinkTransaction
+from shared.storage.rows import account_from, audit_values, link_from, link_values
+from shared.storage.schema import accounts, audit_events, links
+from shared.storage.session import Session
+
+_LINK = select(links).where(links.c.link_id == bindparam("link_id"))
+_ACCOUNT = select(accounts).where(accounts.c.account_id == bindparam("account_id"))
+
+# Inline: nobody asks for the number of the event, and the workers may not even read it.
+_AUDIT = insert(audit_events).inline()
+
+
+class SqlLinkTransaction(LinkTransaction):
+    """See the port."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def now(self) -> int:
+        """Return the database's time of this transaction."""
+        return self._session.now
+
+    async def link(self, link_id: str) -> Link | None:
+        """Return a link as it is."""
+        row = await self._session.first(_LINK, {"link_id": link_id})
+        return None if row is None else link_from(row)
+
+    async def swap_link(self, old: Link, new: Link) -> None:
+        """Replace *old* by *new*."""
+        await self._session.swap(links, link_values(old), link_values(new))
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return an account."""
+        row = await self._session.first(_ACCOUNT, {"account_id": account_id})
+        return None if row is None else account_from(row)
+
+    async def audit(self, event: AuditEvent) -> None:
+        """Record what happened, with the transaction's time."""
+        await self._session.execute(_AUDIT, audit_values(event, at=self.now))

@@ -1,0 +1,108 @@
+"""The gateway's store: four look-ups, and no way to write.
+
+Each is one statement that brings the database's time along. Polls and the grants of guarded calls come in herds, so those
+that arrive while one is under way are gathered into the next.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.storage.base import GrantView, LinkView, PollView, ReadStore
+from shared.storage.expressions import Keys, is_one_of, now_seconds
+from shared.storage.gathering import Gathering
+from shared.storage.rows import account_from, attempt_from, grant_from, link_from, split
+from shared.storage.schema import accounts, deliveries, grants, links, login_attempts
+from shared.storage.session import fetch
+from shared.storage.version import check
+
+_MOST = 128
+"""Keys in one statement: more would not be cheaper each, and the first of them would wait longer."""
+
+_NOW = now_seconds().label("now")
+_UNEXPIRED = deliveries.c.expires_at > now_seconds()
+
+_POLLS = (
+    select(links, deliveries.c.sealed, _NOW)
+    .join_from(links, deliveries, (deliveries.c.delivery_id == links.c.link_id) & _UNEXPIRED, isouter=True)
+    .where(is_one_of(links.c.link_id, bindparam("ids", type_=Keys)))
+)
+_LINK = (
+    select(links, accounts, login_attempts, _NOW)
+    .join_from(links, accounts, accounts.c.account_id == links.c.account_id, isouter=True)
+    .join(login_attempts, login_attempts.c.link_id == links.c.link_id, isouter=True)
+    .where(links.c.link_id == bindparam("link_id"))
+    .order_by(login_attempts.c.attempt_id)
+)
+_GRANTS = (
+    select(grants, accounts, _NOW)
+    .join_from(grants, accounts)
+    .where(is_one_of(grants.c.grant_id, bindparam("ids", type_=Keys)))
+)
+_DELIVERY = select(deliveries.c.sealed).where(
+    deliveries.c.delivery_id == bindparam("delivery_id"), _UNEXPIRED
+)
+
+
+class SqlReadStore(ReadStore):
+    """See the port."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._polls = Gathering(self._find_polls, most=_MOST)
+        self._grants = Gathering(self._find_grants, most=_MOST)
+
+    async def poll(self, link_id: str) -> PollView | None:
+        """Return a link and its delivery in one read."""
+        return await self._polls.get(link_id)
+
+    async def link(self, link_id: str) -> LinkView | None:
+        """Return a link, who signed in, and how each attempt was judged."""
+        rows = await fetch(self._engine, _LINK, {"link_id": link_id})
+        if not rows:
+            return None
+        link, account, _ = split(rows[0], links, accounts, login_attempts)
+        attempts = [list(split(row, links, accounts, login_attempts))[2] for row in rows]
+        return LinkView(
+            link=link_from(link),
+            account=None if account["account_id"] is None else account_from(account),
+            attempts=tuple(attempt_from(each) for each in attempts if each["attempt_id"] is not None),
+            now=rows[0].now,
+        )
+
+    async def grant(self, grant_id: str) -> GrantView | None:
+        """Return a grant and its account."""
+        return await self._grants.get(grant_id)
+
+    async def delivery(self, delivery_id: str) -> bytes | None:
+        """Return an unexpired sealed pair."""
+        rows = await fetch(self._engine, _DELIVERY, {"delivery_id": delivery_id})
+        return rows[0].sealed if rows else None
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version."""
+        await check(self._engine)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._polls.close()
+        await self._grants.close()
+
+    async def _find_polls(self, link_ids: Sequence[str]) -> Mapping[str, PollView]:
+        rows = await fetch(self._engine, _POLLS, {"ids": link_ids})
+        found = {}
+        for row in rows:
+            (link,) = split(row, links)
+            found[row.link_id] = PollView(link=link_from(link), delivery=row.sealed, now=row.now)
+        return found
+
+    async def _find_grants(self, grant_ids: Sequence[str]) -> Mapping[str, GrantView]:
+        rows = await fetch(self._engine, _GRANTS, {"ids": grant_ids})
+        found = {}
+        for row in rows:
+            grant, account = split(row, grants, accounts)
+            found[row.grant_id] = GrantView(
+                grant=grant_from(grant), account=account_from(account), now=row.now
+            )
+        return found

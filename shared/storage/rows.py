@@ -1,0 +1,177 @@
+"""Rows of the tables to values of the domain, and back."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Row, RowMapping, Table
+
+from shared.domain.account import Account, AccountStatus, AccountTier
+from shared.domain.grant import Grant, GrantStatus
+from shared.domain.link import Device, Link, LinkState
+from shared.storage.base import AttemptOutcome, AuditEvent, LocalUser, LoginAttempt
+
+Values = dict[str, Any]
+"""Column name -> value: one row of one table, to be written."""
+
+Found = Mapping[str, Any] | RowMapping
+"""Column name -> value: one row of one table, as read."""
+
+
+def split(row: Row[Any], *tables: Table) -> Iterator[Found]:
+    """Give back the row of each table, in the order in which a joined SELECT names the tables in full."""
+    start = 0
+    for table in tables:
+        names = table.columns.keys()
+        end = start + len(names)
+        yield dict(zip(names, row[start:end], strict=True))
+        start = end
+
+
+def account_values(account: Account) -> Values:
+    """Return the row of `accounts` that says *account*."""
+    return {
+        "account_id": account.account_id,
+        "service": account.service,
+        "provider": account.provider,
+        "subject": account.subject,
+        "nickname": account.nickname,
+        "tier": None if account.tier is None else account.tier.value,
+        "status": account.status.value,
+    }
+
+
+def account_from(row: Found) -> Account:
+    """Return the account that a row with all columns of `accounts` says."""
+    return Account(
+        account_id=row["account_id"],
+        service=row["service"],
+        provider=row["provider"],
+        subject=row["subject"],
+        nickname=row["nickname"],
+        tier=None if row["tier"] is None else AccountTier(row["tier"]),
+        status=AccountStatus(row["status"]),
+    )
+
+
+def local_user_values(user: LocalUser) -> Values:
+    """Return the row of `local_users` that says *user*."""
+    return {
+        "service": user.service,
+        "name": user.name,
+        "subject": user.subject,
+        "nickname": user.nickname,
+        "password_hash": user.password_hash,
+    }
+
+
+def local_user_from(row: Found) -> LocalUser:
+    """Return the local user that a row with all columns of `local_users` says."""
+    return LocalUser(
+        service=row["service"],
+        name=row["name"],
+        subject=row["subject"],
+        nickname=row["nickname"],
+        password_hash=row["password_hash"],
+    )
+
+
+def link_values(link: Link) -> Values:
+    """Return the row of `links` that says *link*."""
+    return {
+        "link_id": link.link_id,
+        "service": link.service,
+        "state": link.state.value,
+        "household_id": link.household_id,
+        "hardware": link.device.hardware,
+        "os_version": link.device.os_version,
+        "app_name": link.device.app_name,
+        "callback_path": link.callback_path,
+        "requested_at": link.requested_at,
+        "expires_at": link.expires_at,
+        "account_id": link.account_id,
+        "browser": link.browser,
+        "grant_id": link.grant_id,
+        "version": link.version,
+    }
+
+
+def link_from(row: Found) -> Link:
+    """Return the link that a row with all columns of `links` says."""
+    return Link(
+        link_id=row["link_id"],
+        service=row["service"],
+        state=LinkState(row["state"]),
+        household_id=row["household_id"],
+        device=Device(hardware=row["hardware"], os_version=row["os_version"], app_name=row["app_name"]),
+        callback_path=row["callback_path"],
+        requested_at=row["requested_at"],
+        expires_at=row["expires_at"],
+        account_id=row["account_id"],
+        browser=row["browser"],
+        grant_id=row["grant_id"],
+        version=row["version"],
+    )
+
+
+def attempt_from(row: Found) -> LoginAttempt:
+    """Return the attempt that a row of `login_attempts` says."""
+    return LoginAttempt(
+        link_id=row["link_id"], submission_id=row["submission_id"], outcome=AttemptOutcome(row["outcome"])
+    )
+
+
+def grant_values(grant: Grant) -> Values:
+    """Return the row of `grants` that says *grant*."""
+    return {
+        "grant_id": grant.grant_id,
+        "service": grant.service,
+        "account_id": grant.account_id,
+        "household_id": grant.household_id,
+        "status": grant.status.value,
+        "family": grant.family,
+        "generation": grant.generation,
+        "signing_key_id": grant.signing_key_id,
+        "derivation_key_id": grant.derivation_key_id,
+        "issued_at": grant.issued_at,
+        "expires_at": grant.expires_at,
+        "seen_generation": grant.seen_generation,
+        "family_started_at": grant.family_started_at,
+        "used_at": grant.used_at,
+        "version": grant.version,
+    }
+
+
+def grant_from(row: Found) -> Grant:
+    """Return the grant that a row with all columns of `grants` says."""
+    return Grant(
+        grant_id=row["grant_id"],
+        service=row["service"],
+        account_id=row["account_id"],
+        household_id=row["household_id"],
+        status=GrantStatus(row["status"]),
+        family=row["family"],
+        generation=row["generation"],
+        signing_key_id=row["signing_key_id"],
+        derivation_key_id=row["derivation_key_id"],
+        issued_at=row["issued_at"],
+        expires_at=row["expires_at"],
+        seen_generation=row["seen_generation"],
+        family_started_at=row["family_started_at"],
+        used_at=row["used_at"],
+        version=row["version"],
+    )
+
+
+def audit_values(event: AuditEvent, *, at: int) -> Values:
+    """Return the row of `audit_events` that says *event*; the detail is JSON, since SQLite has no type for it."""
+    return {
+        "at": at,
+        "kind": event.kind,
+        "service": event.service,
+        "link_id": event.link_id,
+        "account_id": event.account_id,
+        "grant_id": event.grant_id,
+        "household_id": event.household_id,
+        "detail": json.dumps(event.detail, sort_keys=True),
+    }

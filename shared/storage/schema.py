@@ -1,0 +1,134 @@
+"""The tables, as SQLite and PostgreSQL both have them.
+
+Every row carries the service it belongs to. Times are seconds since the epoch in UTC, since SQLite has no timestamp with a
+zone. An index serves a look-up or retention, or it is not here. The migrations say the same step by step, and a test
+compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION = "0001"
+"""The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_Counter = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only where the key is exactly INTEGER."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("nickname", Text, nullable=False),
+    Column("tier", Text),
+    Column("status", Text, nullable=False),
+    UniqueConstraint("service", "provider", "subject"),
+)
+
+local_users = Table(
+    "local_users",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("nickname", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+)
+
+# `account_id` and `grant_id` of a link are not foreign keys: a link lives for minutes and is kept for a day, and erasing an
+# account must not have to search the links for it.
+links = Table(
+    "links",
+    metadata,
+    Column("link_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("household_id", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("os_version", Text, nullable=False),
+    Column("app_name", Text, nullable=False),
+    Column("callback_path", Text, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("account_id", Text),
+    Column("browser", Text),
+    Column("grant_id", Text),
+    Column("version", Integer, nullable=False),
+)
+
+login_attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("attempt_id", _Counter, Identity(always=True), primary_key=True),
+    Column("link_id", Text, ForeignKey("links.link_id", ondelete="CASCADE"), nullable=False),
+    Column("submission_id", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    UniqueConstraint("link_id", "submission_id"),
+)
+
+# The account leads the unique key, so that the same index finds the grants of an account that is erased.
+grants = Table(
+    "grants",
+    metadata,
+    Column("grant_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("household_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("family", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("signing_key_id", Text, nullable=False),
+    Column("derivation_key_id", Text, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("seen_generation", Integer, nullable=False),
+    Column("family_started_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("account_id", "household_id", "service"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("event_id", _Counter, Identity(always=True), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("link_id", Text),
+    Column("account_id", Text),
+    Column("grant_id", Text),
+    Column("household_id", Text),
+    Column("detail", Text, nullable=False),
+)

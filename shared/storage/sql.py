@@ -1,0 +1,84 @@
+"""The adapter's face: one store per service, on SQLite and on PostgreSQL alike.
+
+Embedded and production differ in the URL alone. Nothing connects before it is used; `check` of an opened store tells whether
+the database is there, and fit.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shared.storage.auth import SqlAuthStore
+from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts, open_engine
+from shared.storage.reads import SqlReadStore
+from shared.storage.tokens import SqlTokenStore
+
+__all__ = [
+    "SqlAuthStore",
+    "SqlReadStore",
+    "SqlTokenStore",
+    "Timeouts",
+    "open_auth_store",
+    "open_read_store",
+    "open_token_store",
+]
+
+
+@asynccontextmanager
+async def open_read_store(
+    url: str,
+    *,
+    application_name: str = "latchkey-gateway",
+    pool_size: int = 5,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+) -> AsyncIterator[SqlReadStore]:
+    """Open the gateway's store; the database refuses every write on its connections.
+
+    Raises:
+        ValueError: not a URL of SQLite or PostgreSQL.
+    """
+    async with open_engine(
+        url, application_name=application_name, read_only=True, pool_size=pool_size, timeouts=timeouts
+    ) as engine:
+        store = SqlReadStore(engine)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@asynccontextmanager
+async def open_auth_store(
+    url: str,
+    *,
+    application_name: str = "latchkey-auth-worker",
+    pool_size: int = 5,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+) -> AsyncIterator[SqlAuthStore]:
+    """Open auth_worker's store.
+
+    Raises:
+        ValueError: not a URL of SQLite or PostgreSQL.
+    """
+    async with open_engine(
+        url, application_name=application_name, pool_size=pool_size, timeouts=timeouts
+    ) as engine:
+        yield SqlAuthStore(engine)
+
+
+@asynccontextmanager
+async def open_token_store(
+    url: str,
+    *,
+    application_name: str = "latchkey-token-worker",
+    pool_size: int = 5,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+) -> AsyncIterator[SqlTokenStore]:
+    """Open token_worker's store.
+
+    Raises:
+        ValueError: not a URL of SQLite or PostgreSQL.
+    """
+    async with open_engine(
+        url, application_name=application_name, pool_size=pool_size, timeouts=timeouts
+    ) as engine:
+        yield SqlTokenStore(engine)

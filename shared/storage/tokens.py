@@ -1,0 +1,103 @@
+"""token_worker's store: grants, deliveries, and the deletion of what has expired."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import Column, bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.dml import ReturningDelete
+
+from shared.domain.grant import Grant
+from shared.storage.base import Conflict, TokenStore, TokenTransaction
+from shared.storage.link_transaction import SqlLinkTransaction
+from shared.storage.rows import grant_from, grant_values
+from shared.storage.schema import deliveries, grants, links
+from shared.storage.session import begin
+from shared.storage.version import check
+from shared.storage.writes import upsert
+
+_GRANT = select(grants).where(grants.c.grant_id == bindparam("grant_id"))
+_GRANT_OF = select(grants).where(
+    grants.c.account_id == bindparam("account_id"),
+    grants.c.household_id == bindparam("household_id"),
+    grants.c.service == bindparam("service"),
+)
+
+
+def _oldest(key: Column[str], expires_at: Column[int]) -> ReturningDelete[tuple[str]]:
+    """Return a DELETE, telling their keys, of the `limit` rows that expired longest ago, before `before`.
+
+    Rows that somebody else is busy with are left for the next time, so that two retentions share the work and no handler
+    waits for either. The choice stands apart from the DELETE, since PostgreSQL might run a subquery with LIMIT more than once.
+    """
+    doomed = (
+        select(key)
+        .where(expires_at < bindparam("before"))
+        .order_by(expires_at)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True)
+        .cte("doomed")
+    )
+    return delete(key.table).where(key.in_(select(doomed.c[key.name]))).returning(key)
+
+
+_DELETE_DELIVERIES = _oldest(deliveries.c.delivery_id, deliveries.c.expires_at)
+_DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
+
+
+class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
+    """See the port."""
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        """Return a grant."""
+        row = await self._session.first(_GRANT, {"grant_id": grant_id})
+        return None if row is None else grant_from(row)
+
+    async def grant_of(self, *, service: str, account_id: str, household_id: str) -> Grant | None:
+        """Return the grant of an account in a household."""
+        key = {"service": service, "account_id": account_id, "household_id": household_id}
+        row = await self._session.first(_GRANT_OF, key)
+        return None if row is None else grant_from(row)
+
+    async def insert_grant(self, grant: Grant) -> None:
+        """Insert a new grant."""
+        if not await self._session.insert_new(grants, grant_values(grant)):
+            raise Conflict("the account has a grant in this household already")
+
+    async def swap_grant(self, old: Grant, new: Grant) -> None:
+        """Replace *old* by *new*."""
+        await self._session.swap(grants, grant_values(old), grant_values(new))
+
+    async def put_delivery(self, *, delivery_id: str, service: str, sealed: bytes, expires_at: int) -> None:
+        """Write a sealed pair for the gateways, over an earlier one of the same id."""
+        statement = upsert(self._session.dialect, deliveries, ("delivery_id",), ("sealed", "expires_at"))
+        await self._session.execute(
+            statement,
+            {"delivery_id": delivery_id, "service": service, "sealed": sealed, "expires_at": expires_at},
+        )
+
+    async def delete_expired(self, *, links_before: int, limit: int) -> int:
+        """Delete deliveries that have expired, and links (with their attempts) that expired before *links_before*."""
+        # A delivery is over in the very second of its expiry.
+        expired = {"before": self.now + 1, "limit": limit}
+        gone = await self._session.execute(_DELETE_DELIVERIES, expired)
+        # The attempts go with their link, by the foreign key.
+        gone_links = await self._session.execute(_DELETE_LINKS, {"before": links_before, "limit": limit})
+        return len(gone.all()) + len(gone_links.all())
+
+
+class SqlTokenStore(TokenStore):
+    """See the port."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[TokenTransaction]:
+        """Open a transaction."""
+        async with begin(self._engine) as session:
+            yield SqlTokenTransaction(session)
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version."""
+        await check(self._engine)

@@ -1,0 +1,59 @@
+"""authTokens on the wire: compact JWTs, signed with Ed25519 (RFC 9864), verified against the public keys alone.
+
+There is no `typ` in the header: the key signs authTokens and nothing else, so there is nothing to confuse them with, and the
+20 characters are worth more as room for the issuer (docs/decisions/0003-short-tokens.md).
+"""
+
+import json
+from collections.abc import Sequence
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+
+from shared.domain import errors
+from shared.domain.token import TokenClaims, claims_from_payload
+from shared.keys import Jwk, SigningKey
+
+LONGEST = 350
+"""Characters of a token we mint. Players were seen to cut long tokens; Sonos itself allows 2,048."""
+
+_ALGORITHM = "Ed25519"
+
+
+def sign(claims: TokenClaims, key: SigningKey) -> str:
+    """Return the token for *claims*; Ed25519 is deterministic, so the same claims always give the same token."""
+    header = {"alg": _ALGORITHM, "kid": key.jwk["kid"]}
+    payload = json.dumps(claims.payload(), separators=(",", ":")).encode()
+    return jws.serialize_compact(header, payload, OKPKey.import_key(dict(key.jwk)), algorithms=[_ALGORITHM])
+
+
+class TokenVerifier:
+    """Checks signature, issuer and service of tokens; knows nothing of revocation."""
+
+    def __init__(self, public_keys: Sequence[Jwk], *, issuer: str) -> None:
+        self._keys = KeySet([OKPKey.import_key(dict(jwk)) for jwk in public_keys])
+        self._issuer = issuer
+
+    def verify(self, token: str, *, service: str) -> TokenClaims:
+        """Return the claims of a genuine token for *service*, expired or not.
+
+        Raises:
+            TokenRefused: not a token of ours, or for another service.
+        """
+        if len(token) > LONGEST:
+            raise errors.TokenRefused("longer than any token of this service")
+        claims = claims_from_payload(self._payload(token))
+        if claims.issuer != self._issuer or claims.service != service:
+            raise errors.TokenRefused("issued elsewhere, or for another service")
+        return claims
+
+    def _payload(self, token: str) -> dict[str, object]:
+        try:
+            signed = jws.deserialize_compact(token, self._keys, algorithms=[_ALGORITHM])
+            payload = json.loads(signed.payload)
+        except (JoseError, ValueError) as error:
+            raise errors.TokenRefused from error
+        if not isinstance(payload, dict):
+            raise errors.TokenRefused
+        return payload

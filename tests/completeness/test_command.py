@@ -1,0 +1,129 @@
+"""The command's small errands: each error says what is wrong and the way out."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from auth_worker.__main__ import open_context
+from deploy import embedded
+from deploy.cli import main
+from shared import bootstrap
+from shared.domain.errors import SignInRefused
+from shared.messages import LoginEvidence
+from shared.settings import Settings, load
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """An embedded installation that was started once."""
+    embedded.prepare(settings_of(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def settings_of(data: Path) -> Settings:
+    return load(**embedded.settings_for(data, listen="127.0.0.1:1", public_url=None))
+
+
+def run(*arguments: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(main, list(arguments), input=text)
+
+
+def can_sign_in(data: Path, name: str, password: str) -> bool:
+    async def attempt() -> bool:
+        settings = settings_of(data)
+        async with bootstrap.open_bus(settings) as bus, open_context(settings, bus) as context:
+            evidence = LoginEvidence(name=name, password=password)
+            try:
+                await context.providers["local"].authenticate(evidence, service="default")
+            except SignInRefused:
+                return False
+            return True
+
+    return asyncio.run(attempt())
+
+
+def test_added_account_can_sign_in(data: Path) -> None:
+    """By its name in any case, with its password and no other."""
+    added = run("accounts", "add", "Ann", "--password-stdin", "--data", str(data), text="correct horse\n")
+    listing = run("accounts", "list", "--data", str(data))
+
+    assert (0, "added Ann\n") == (added.exit_code, added.output)
+    assert "Ann" in listing.output
+    assert [True, True, False] == [
+        can_sign_in(data, "ann", "correct horse"),
+        can_sign_in(data, " ANN ", "correct horse"),
+        can_sign_in(data, "ann", "correct horse "),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "complaint"),
+    [
+        (("ann", "--password-stdin"), "short\n", "a password has 8 to 1024 characters"),
+        (("", "--password-stdin"), "long enough\n", "a name has 1 to 128 characters"),
+        (
+            ("ann", "--password-stdin", "--service", "other"),
+            "long enough\n",
+            "no service 'other'; there is default",
+        ),
+    ],
+)
+def test_account_that_cannot_be_added(
+    data: Path, arguments: tuple[str, ...], text: str, complaint: str
+) -> None:
+    """Exit status 2, and why."""
+    result = run("accounts", "add", *arguments, "--data", str(data), text=text)
+
+    assert 2 == result.exit_code
+    assert complaint in result.output
+
+
+def test_name_is_taken_once(data: Path) -> None:
+    """The second of the same name is refused, whatever its case, and changes nothing."""
+    run("accounts", "add", "ann", "--password-stdin", "--data", str(data), text="first password\n")
+    second = run("accounts", "add", "ANN", "--password-stdin", "--data", str(data), text="second password\n")
+
+    assert 2 == second.exit_code
+    assert can_sign_in(data, "ann", "first password")
+
+
+def test_folder_without_an_installation(tmp_path: Path) -> None:
+    """The message names the command that makes one."""
+    result = run("accounts", "list", "--data", str(tmp_path / "nowhere"))
+
+    assert 2 == result.exit_code
+    assert "latchkey up --data" in result.output
+
+
+def test_missing_settings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any settings, everything that is needed is named at once."""
+    result = run("migrate")
+
+    assert 2 == result.exit_code
+    assert all(name in result.output for name in ("LATCHKEY_DATABASE_URL", "LATCHKEY_BROKER_URL"))
+
+
+def test_keys_are_made_once(tmp_path: Path) -> None:
+    """A second time is refused."""
+    first, second = (run("keys", "create", str(tmp_path / "keys")) for _ in range(2))
+
+    assert (0, 2) == (first.exit_code, second.exit_code)
+    assert "exists already" in second.output
+
+
+def test_shown_settings_hide_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names, variables and values, without what opens anything."""
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, value in {
+        "DATABASE_URL": "postgresql+asyncpg://u:canary-password@db/x",
+        "BROKER_URL": "amqp://u:canary-password@b",
+        "KEYS_DIR": "/keys",
+        "PUBLIC_URL": "https://link.example.com",
+    }.items():
+        monkeypatch.setenv(f"LATCHKEY_{name}", value)
+    result = run("config", "show")
+
+    assert "https://link.example.com" in result.output
+    assert "canary-password" not in result.output

@@ -1,0 +1,51 @@
+"""Docs and code agree: settings, commands, operations, decisions."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deploy import reference
+from deploy.cli import main
+from gateway.operations import OPERATIONS
+from gateway.smapi.methods import METHODS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", reference.pages())
+def test_reference_page_is_up_to_date(name: str) -> None:
+    """`make docs` would change nothing."""
+    assert reference.pages()[name] == (ROOT / "docs" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "path", [path[1:] for path, _ in reference._commands(main, ("latchkey",))], ids=" ".join
+)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    """`--help` works everywhere, and every command that does something shows an example."""
+    result = CliRunner().invoke(main, [*path, "--help"])
+    does_something = "Commands:" not in result.output
+
+    assert 0 == result.exit_code
+    assert "Example:" in result.output or not does_something
+
+
+def test_every_operation_is_a_method_of_smapi() -> None:
+    """No operation under a name that Sonos never calls."""
+    assert set(OPERATIONS) <= set(METHODS)
+
+
+def test_every_operation_has_its_file() -> None:
+    """A method is found by its name."""
+    files = {path.stem for path in (ROOT / "gateway" / "operations").glob("*.py")}
+    snake = {"".join(f"_{c.lower()}" if c.isupper() else c for c in name) for name in OPERATIONS}
+
+    assert snake <= files
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    """The next one gets the next number."""
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
+
+    assert list(range(1, len(numbers) + 1)) == numbers

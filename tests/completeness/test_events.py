@@ -1,0 +1,47 @@
+"""Events, their queues, their handlers and the page that lists them agree."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from auth_worker.handlers import HANDLERS as AUTH
+from gateway.results import _KEYS as AWAITED
+from shared.messages import EVENTS, RESULTS, WORK
+from token_worker.handlers import HANDLERS as TOKEN
+
+ROOT = Path(__file__).parents[2]
+HANDLED = {"auth_worker": AUTH, "token_worker": TOKEN}
+
+
+def listed() -> dict[str, str]:
+    """Return the table of ARCHITECTURE.md: event -> who receives it."""
+    section = (ROOT / "ARCHITECTURE.md").read_text().split("## Who receives what")[1].split("\n## ")[0]
+    return {kind: to for kind, _, to in re.findall(r"\| `([a-z._]+)` \| ([^|]+) \| ([^|]+) \|", section)}
+
+
+def test_every_event_is_listed() -> None:
+    """No event without a line, no line without an event."""
+    assert set(EVENTS) == set(listed())
+
+
+@pytest.mark.parametrize(("queue", "kinds"), WORK.items())
+def test_every_kind_of_work_has_one_worker_as_listed(queue: str, kinds: tuple[type, ...]) -> None:
+    """The worker that the page names handles the kind, the other does not, and the queue is right."""
+    for kind in kinds:
+        workers = [name for name, handlers in HANDLED.items() if kind in handlers]
+        (worker,) = workers
+
+        assert f"{worker}, queue `{queue}`" == listed()[kind.kind].strip()
+
+
+def test_every_result_is_understood_by_the_gateway() -> None:
+    """What goes back is awaited under some key."""
+    assert set(RESULTS) == set(AWAITED)
+
+
+def test_no_handler_is_left_over() -> None:
+    """Workers handle work, and nothing that no queue brings them."""
+    work = {kind for kinds in WORK.values() for kind in kinds}
+
+    assert work == {kind for handlers in HANDLED.values() for kind in handlers}

@@ -1,0 +1,76 @@
+"""The wheel, as a user installs it: the right packages, their data files, and a command that starts elsewhere."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"auth_worker", "deploy", "gateway", "shared", "token_worker"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from this tree."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def test_top_level_is_exactly_the_packages(wheel: Path) -> None:
+    """Neither tests nor bench nor anything else lands in site-packages."""
+    top = {name.split("/")[0] for name in names(wheel)}
+
+    assert PACKAGES == {name for name in top if not name.endswith(".dist-info")}
+
+
+def test_every_file_of_the_packages_is_in(wheel: Path) -> None:
+    """Modules, templates, styles and migrations: what is in the tree is in the wheel."""
+    tree = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in {".py", ".html", ".css", ".mako"} and "__pycache__" not in path.parts
+    }
+
+    assert tree == {name for name in names(wheel) if not name.split("/")[0].endswith(".dist-info")}
+
+
+def test_command_works_from_another_folder(wheel: Path, tmp_path: Path) -> None:
+    """Installed without the source tree around, the command makes a database and lists its accounts."""
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from deploy import embedded\n"
+        "from deploy.cli import main\n"
+        "from shared.settings import load\n"
+        "import gateway.pages.rendering as pages\n"
+        "assert pages._TEMPLATES.list_templates()\n"
+        "data = Path('data')\n"
+        "embedded.prepare(load(**embedded.settings_for(data, listen='127.0.0.1:1', public_url=None)))\n"
+        "sys.argv = ['latchkey', 'accounts', 'list', '--data', 'data']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "Name" in done.stdout) == (done.returncode, True), done.stderr

@@ -1,0 +1,255 @@
+"""deploy/postgres/roles.sql gives each service what its store needs, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from shared.storage import migrate, sql
+from shared.storage.base import StoreUnavailable
+from shared.storage.schema import grants, metadata
+from tests.services.postgres import PostgresServer
+from tests.store_samples import LINK, work_as_auth_worker, work_as_token_worker
+
+ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
+
+OWNER = "latchkey_owner"
+GATEWAY = "latchkey_gateway"
+AUTH_WORKER = "latchkey_auth_worker"
+TOKEN_WORKER = "latchkey_token_worker"
+PASSWORD = "only-for-tests"
+SERVICES = (GATEWAY, AUTH_WORKER, TOKEN_WORKER)
+
+RIGHTS: dict[str, dict[str, set[str]]] = {
+    GATEWAY: {
+        "alembic_version": {"SELECT"},
+        "accounts": {"SELECT"},
+        "links": {"SELECT"},
+        "login_attempts": {"SELECT"},
+        "grants": {"SELECT"},
+        "deliveries": {"SELECT"},
+    },
+    AUTH_WORKER: {
+        "alembic_version": {"SELECT"},
+        "accounts": {"SELECT", "INSERT"},
+        "local_users": {"SELECT", "INSERT"},
+        "links": {"SELECT", "INSERT"},
+        "login_attempts": {"SELECT", "INSERT"},
+        "audit_events": {"INSERT"},
+    },
+    TOKEN_WORKER: {
+        "alembic_version": {"SELECT"},
+        "accounts": {"SELECT"},
+        "links": {"SELECT", "DELETE"},
+        "grants": {"SELECT", "INSERT"},
+        "deliveries": {"SELECT", "INSERT", "DELETE"},
+        "audit_events": {"INSERT"},
+    },
+}
+"""Role -> table -> what it may do to the table as a whole."""
+
+CHANGEABLE: dict[str, dict[str, set[str]]] = {
+    GATEWAY: {},
+    AUTH_WORKER: {
+        "accounts": {"nickname", "tier"},
+        "links": {"state", "account_id", "browser", "version"},
+    },
+    TOKEN_WORKER: {
+        "links": {"state", "grant_id", "version"},
+        "grants": set(grants.columns.keys()) - {"grant_id", "service", "account_id", "household_id"},
+        "deliveries": {"sealed", "expires_at"},
+    },
+}
+"""Role -> table -> the columns it may change."""
+
+TABLES = [*metadata.tables, "alembic_version"]
+
+DATABASE_WIDE = {
+    "CREATE TABLE": "CREATE TABLE mine ()",
+    "CREATE TEMPORARY TABLE": "CREATE TEMPORARY TABLE mine ()",
+    "CREATE VIEW": "CREATE VIEW mine AS SELECT 1",
+    "CREATE FUNCTION": "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE SCHEMA": "CREATE SCHEMA mine",
+    "CREATE ROLE": "CREATE ROLE mine",
+    "large object": "SELECT lo_create(0)",
+    "large object of bytes": "SELECT lo_from_bytea(0, 'x')",
+}
+
+
+@pytest.fixture
+async def _alone_with_the_roles(postgres_server: PostgresServer) -> AsyncIterator[None]:
+    """Wait until no other test process sets up the roles: they belong to the whole server."""
+    connection = await asyncpg.connect(postgres_server.url)
+    await connection.execute("SELECT pg_advisory_lock(hashtext('latchkey roles'))")
+    yield
+    await connection.close()
+
+
+@pytest.fixture
+async def roles_url(_alone_with_the_roles: None, postgres_url: str) -> str:
+    """A migrated database whose roles were set up, and set up once more."""
+    await _apply_roles(postgres_url)
+    await _apply_roles(postgres_url)
+    return postgres_url
+
+
+async def _apply_roles(url: str) -> None:
+    connection = await asyncpg.connect(_for_asyncpg(url))
+    try:
+        await connection.execute(ROLES_SQL.read_text())
+        for role in (OWNER, *SERVICES):
+            # Where the server wants one; others let the roles in without.
+            await connection.execute(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
+    finally:
+        await connection.close()
+
+
+def _for_asyncpg(url: str) -> str:
+    return url.replace("+asyncpg", "")
+
+
+def _as(role: str, url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{role}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
+
+
+@asynccontextmanager
+async def _signed_in(role: str, url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Connect as a role, without the role's default of reading only: its rights alone shall refuse."""
+    connection = await asyncpg.connect(_for_asyncpg(_as(role, url)))
+    try:
+        await connection.execute("SET default_transaction_read_only = off")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _may(connection: asyncpg.Connection, statement: str) -> bool:
+    """Tell whether the role lacks no right for *statement*, of which nothing stays."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        return False
+    except asyncpg.IntegrityConstraintViolationError:
+        # The row was no good; rights are looked at before rows.
+        return True
+    finally:
+        await transaction.rollback()
+    return True
+
+
+def _columns(table: str) -> list[str]:
+    return metadata.tables[table].columns.keys() if table in metadata.tables else ["version_num"]
+
+
+def _acts(table: str) -> dict[str, str]:
+    """What may be done to a table as a whole -> a statement that does it."""
+    return {
+        "SELECT": f"SELECT {_columns(table)[0]} FROM {table}",
+        "INSERT": f"INSERT INTO {table} DEFAULT VALUES",
+        "DELETE": f"DELETE FROM {table}",
+        "TRUNCATE": f"TRUNCATE {table} CASCADE",
+        "CREATE INDEX": f"CREATE INDEX ON {table} ({_columns(table)[0]})",
+        "ALTER": f"ALTER TABLE {table} ADD COLUMN mine text",
+        "DROP": f"DROP TABLE {table} CASCADE",
+    }
+
+
+def test_every_table_is_decided_on() -> None:
+    """A new table is named here and in roles.sql for those who need it, before anybody can use it."""
+    named = {table for rights in RIGHTS.values() for table in rights}
+
+    assert set(TABLES) == named
+
+
+@pytest.mark.parametrize("role", SERVICES)
+async def test_a_service_may_do_what_it_needs_and_no_more(roles_url: str, role: str) -> None:
+    """Every act on every table is allowed where it is listed, and refused everywhere else."""
+    async with _signed_in(role, roles_url) as connection:
+        allowed = {
+            table: {act for act, statement in _acts(table).items() if await _may(connection, statement)}
+            for table in TABLES
+        }
+
+    assert {table: RIGHTS[role].get(table, set()) for table in TABLES} == allowed
+
+
+@pytest.mark.parametrize("role", SERVICES)
+async def test_a_service_may_change_only_its_columns(roles_url: str, role: str) -> None:
+    """A worker changes what its handlers change; what a row was made for stays."""
+    async with _signed_in(role, roles_url) as connection:
+        changeable = {
+            table: columns
+            for table in TABLES
+            if (
+                columns := {
+                    column
+                    for column in _columns(table)
+                    if await _may(connection, f"UPDATE {table} SET {column} = DEFAULT")
+                }
+            )
+        }
+
+    assert CHANGEABLE[role] == changeable
+
+
+@pytest.mark.parametrize("role", SERVICES)
+async def test_a_service_can_make_nothing_new(roles_url: str, role: str) -> None:
+    """No tables, not even temporary ones, no functions, no roles, no large objects."""
+    async with _signed_in(role, roles_url) as connection:
+        allowed = {what for what, statement in DATABASE_WIDE.items() if await _may(connection, statement)}
+
+    assert set() == allowed
+
+
+@pytest.mark.parametrize("role", SERVICES)
+async def test_rights_of_an_earlier_version_are_taken_back(roles_url: str, role: str) -> None:
+    """A right that is no longer listed goes when the file is run again."""
+    connection = await asyncpg.connect(_for_asyncpg(roles_url))
+    await connection.execute(f"GRANT ALL ON accounts TO {role}; GRANT UPDATE (subject) ON accounts TO {role}")
+    await connection.close()
+    await _apply_roles(roles_url)
+    async with _signed_in(role, roles_url) as connection:
+        assert not await _may(connection, "UPDATE accounts SET subject = DEFAULT")
+        assert not await _may(connection, "TRUNCATE accounts CASCADE")
+
+
+async def test_each_service_can_do_its_work(roles_url: str) -> None:
+    """Every method of every store works with the rights of the service that has it."""
+    async with (
+        sql.open_auth_store(_as(AUTH_WORKER, roles_url)) as auth,
+        sql.open_token_store(_as(TOKEN_WORKER, roles_url)) as token,
+        sql.open_read_store(_as(GATEWAY, roles_url)) as read,
+    ):
+        authenticated = await work_as_auth_worker(auth)
+        view = await read.link(LINK.link_id)
+        grant = await work_as_token_worker(token, authenticated)
+        await read.check()
+        polled = await read.poll(LINK.link_id)
+        grant_view = await read.grant(grant.grant_id)
+        delivery = await read.delivery(LINK.link_id)
+
+    assert view is not None
+    assert authenticated == view.link
+    assert grant_view is not None
+    assert grant == grant_view.grant
+    assert (None, None) == (polled, delivery)
+
+
+@pytest.mark.usefixtures("_alone_with_the_roles")
+async def test_the_documented_order_works_from_nothing(empty_postgres_url: str) -> None:
+    """Roles, `latchkey migrate` as the owner, roles again: then the gateway is fit for work."""
+    await _apply_roles(empty_postgres_url)
+    await asyncio.to_thread(migrate.upgrade, _as(OWNER, empty_postgres_url))
+    async with sql.open_read_store(_as(GATEWAY, empty_postgres_url)) as read:
+        with pytest.raises(StoreUnavailable, match=r"roles\.sql"):
+            await read.check()
+
+        await _apply_roles(empty_postgres_url)
+        await read.check()

@@ -1,0 +1,228 @@
+"""Migrations lead from nothing to exactly the tables the code is written for."""
+
+import asyncio
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from shared.storage import migrate, schema, sql
+from shared.storage.base import StoreUnavailable
+from shared.storage.engine import open_engine
+from tests.store_samples import insert_link, open_stores
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it; for SQLite, not even its file."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("empty_postgres_url"))
+    return f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+
+
+async def _upgrade(url: str) -> None:
+    await asyncio.to_thread(migrate.upgrade, url)
+
+
+async def _execute(url: str, *statements: str) -> None:
+    async with open_engine(url, application_name="test") as engine, engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+def _differences(connection: Connection) -> list[object]:
+    # SQLite numbers rows without being told, so there Alembic misses what PostgreSQL calls an identity.
+    compare_defaults = connection.dialect.name == "postgresql"
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "compare_server_default": compare_defaults}
+    )
+    return list(compare_metadata(context, schema.metadata))
+
+
+def _names(connection: Connection) -> set[str | None]:
+    """The names of all constraints and indexes that we name."""
+    inspector = inspect(connection)
+    names: set[str | None] = set()
+    for table in schema.metadata.tables:
+        names.add(inspector.get_pk_constraint(table)["name"])
+        for listed in (
+            inspector.get_unique_constraints(table),
+            inspector.get_foreign_keys(table),
+            inspector.get_indexes(table),
+        ):
+            names |= {each["name"] for each in listed}
+    return names
+
+
+async def test_the_migrations_make_the_tables_of_the_code(empty_url: str) -> None:
+    """What the migrations made does not differ from what the code is written for."""
+    await _upgrade(empty_url)
+    async with (
+        open_engine(empty_url, application_name="test") as engine,
+        engine.connect() as connection,
+    ):
+        differences = await connection.run_sync(_differences)
+        names = await connection.run_sync(_names)
+        await connection.run_sync(schema.metadata.drop_all)
+        await connection.run_sync(schema.metadata.create_all)
+        names_of_the_code = await connection.run_sync(_names)
+
+    assert [] == differences
+    assert names_of_the_code == names
+
+
+async def test_upgrading_again_changes_nothing(empty_url: str) -> None:
+    """An upgrade of a database that is up to date keeps the rows and the revision."""
+    await _upgrade(empty_url)
+    async with open_stores(empty_url) as stores:
+        link = await insert_link(stores.auth)
+    await _upgrade(empty_url)
+    async with open_stores(empty_url) as stores:
+        view = await stores.read.poll(link.link_id)
+
+    assert view is not None
+    assert link == view.link
+
+
+async def test_upgrades_at_once_are_one(empty_url: str) -> None:
+    """Replicas that all migrate as they start do not get into each other's way."""
+    upgrade = f"from shared.storage.migrate import upgrade; upgrade({empty_url!r})"
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", upgrade, cwd=PROJECT) for _ in range(3)
+    ]
+    codes = [await process.wait() for process in processes]
+
+    assert [0, 0, 0] == codes
+    assert migrate.head() == await asyncio.to_thread(migrate.current, empty_url)
+
+
+async def test_upgrades_in_threads_are_one(empty_url: str) -> None:
+    """Alembic knows one migration per process at a time, so within one they wait for each other."""
+    await asyncio.gather(*(_upgrade(empty_url) for _ in range(3)))
+
+    assert migrate.head() == await asyncio.to_thread(migrate.current, empty_url)
+
+
+async def test_an_empty_database_is_unfit_and_says_what_to_do(empty_url: str) -> None:
+    """Before the first migration the check of every service names the command that helps."""
+    async with open_stores(empty_url) as stores:
+        for store in (stores.read, stores.auth, stores.token):
+            with pytest.raises(StoreUnavailable, match="run `latchkey migrate`"):
+                await store.check()
+
+
+async def test_a_database_that_is_behind_is_unfit(empty_url: str) -> None:
+    """A database that lacks a migration this code needs says which, and how to get there."""
+    await _upgrade(empty_url)
+    await _execute(empty_url, "UPDATE alembic_version SET version_num = '0000'")
+    async with sql.open_read_store(empty_url) as store:
+        with pytest.raises(StoreUnavailable, match=rf"0000.*{schema.VERSION}.*`latchkey migrate`"):
+            await store.check()
+
+
+async def test_a_database_that_is_ahead_is_fit(empty_url: str) -> None:
+    """While newer code is rolled out, this code goes on with a schema it does not know yet."""
+    await _upgrade(empty_url)
+    await _execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    async with sql.open_read_store(empty_url) as store:
+        await store.check()
+
+
+def test_the_revision_of_a_new_database_is_none(empty_url: str) -> None:
+    """`current` tells a database that was never migrated from one that is up to date."""
+    before = migrate.current(empty_url)
+    migrate.upgrade(empty_url)
+    after = migrate.current(empty_url)
+
+    assert (None, migrate.head()) == (before, after)
+
+
+def test_asking_for_the_revision_makes_no_file(tmp_path: Path) -> None:
+    """Whoever only looks leaves nothing behind."""
+    path = tmp_path / "new.db"
+
+    assert migrate.current(f"sqlite+aiosqlite:///{path}") is None
+    assert not path.exists()
+
+
+def test_the_code_knows_its_last_migration() -> None:
+    """The revision the code asks for is the last one there is."""
+    assert migrate.head() == schema.VERSION
+
+
+def test_migrations_are_numbered_and_named_for_when_they_are_safe() -> None:
+    """Every file is `NNNN_pre_...` or `NNNN_post_...`, without a gap, so that revisions can be compared."""
+    folder = Path(migrate.__file__).parent / "migrations/versions"
+    names = sorted(path.stem for path in folder.glob("[0-9]*.py"))
+
+    assert [f"{number:04}" for number in range(1, len(names) + 1)] == [name[:4] for name in names]
+    assert {"pre", "post"} >= {name.split("_")[1] for name in names}
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """A SQLite database, and what SQLite keeps beside it, can be read by nobody else."""
+    path = tmp_path / "new.db"
+    url = f"sqlite+aiosqlite:///{path}"
+    await _upgrade(url)
+    async with open_stores(url) as stores:
+        await insert_link(stores.auth)
+        modes = _modes(tmp_path)
+
+    assert {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600} == modes
+
+
+async def test_a_commit_of_sqlite_survives_a_power_failure(sqlite_url: str) -> None:
+    """Writers keep readers undisturbed, wait for the disk at each commit, and heed foreign keys."""
+    async with (
+        open_engine(sqlite_url, application_name="test") as engine,
+        engine.connect() as connection,
+    ):
+        pragmas = {
+            name: (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+
+    assert {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1} == pragmas
+
+
+@pytest.mark.parametrize("name", ["a b.db", "per%cent.db", "ques?tion.db", "ha#sh.db", "ü.db"])
+async def test_a_path_may_hold_anything(tmp_path: Path, name: str) -> None:
+    """Characters that mean something in a URI mean nothing in a file's name."""
+    folder = tmp_path / name
+    folder.mkdir()
+    url = f"sqlite+aiosqlite:///{str(folder / name).replace('%', '%25').replace('?', '%3F')}"
+    await _upgrade(url)
+    async with sql.open_read_store(url) as store:
+        await store.check()
+
+    assert (folder / name).is_file()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host/latchkey",
+        "mysql+aiomysql://user:hunter2@host/latchkey",
+        "sqlite+aiosqlite://",
+        "sqlite+aiosqlite:///:memory:",
+        "no url with hunter2",
+        "",
+    ],
+)
+async def test_another_database_is_refused(url: str) -> None:
+    """A URL that cannot work is refused in words that hold no password."""
+    with pytest.raises(ValueError, match=r"postgresql\+asyncpg://|must be a file") as refusal:
+        async with sql.open_read_store(url):
+            pass
+
+    assert "hunter2" not in str(refusal.value)

@@ -1,0 +1,140 @@
+"""What the store asks of the database: one round trip for a poll, and an index for every look-up."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Engine, event
+
+from shared.storage.engine import open_engine
+from shared.storage.schema import metadata
+from tests.relay import relaying
+from tests.store_samples import (
+    GRANT,
+    LINK,
+    insert_grant,
+    insert_link,
+    open_stores,
+    put_delivery,
+    work_as_auth_worker,
+    work_as_token_worker,
+)
+
+Statement = tuple[str, tuple[Any, ...]]
+
+
+@contextmanager
+def _recorded() -> Iterator[list[Statement]]:
+    """Record every statement of every engine, with its parameters."""
+    statements: list[Statement] = []
+
+    def record(_connection: object, _cursor: object, text: str, parameters: Any, *_: object) -> None:
+        if text.partition(" ")[0] in {"SELECT", "UPDATE", "DELETE", "WITH"}:
+            statements.append((text, tuple(parameters)))
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
+
+
+async def _everything(url: str) -> None:
+    """Call every method of every store."""
+    async with open_stores(url) as stores:
+        link = await work_as_auth_worker(stores.auth)
+        await stores.read.poll(LINK.link_id)
+        await stores.read.link(LINK.link_id)
+        await work_as_token_worker(stores.token, link)
+        await stores.read.grant(GRANT.grant_id)
+        await stores.read.delivery(LINK.link_id)
+
+
+async def test_every_look_up_has_an_index_on_postgresql(postgres_url: str) -> None:
+    """However large the tables, no statement reads one from end to end."""
+    with _recorded() as statements:
+        await _everything(postgres_url)
+    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    # The tables are small, for which reading all is best; forbidden to do so, only a statement without an index does.
+    await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+    scans = {}
+    for text, parameters in statements:
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {text}", *parameters))
+        if "Seq Scan" in plan and "alembic_version" not in text:
+            scans[text] = plan
+    await connection.close()
+
+    assert len(statements) > 15
+    assert {} == scans
+
+
+async def test_every_look_up_has_an_index_on_sqlite(sqlite_url: str) -> None:
+    """However large the tables, no statement reads one from end to end."""
+    with _recorded() as statements:
+        await _everything(sqlite_url)
+    scans = {}
+    async with (
+        open_engine(sqlite_url, application_name="test", read_only=True) as engine,
+        engine.connect() as connection,
+    ):
+        for text, parameters in statements:
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
+            steps = [row.detail for row in rows]
+            # The keys that are asked for, and the rows that were chosen to be deleted, are read from end to end.
+            if any(step.startswith("SCAN") and step.split()[1] in metadata.tables for step in steps):
+                scans[text] = steps
+
+    assert len(statements) > 15
+    assert {} == scans
+
+
+async def test_a_read_is_one_round_trip(postgres_url: str) -> None:
+    """A gateway says one thing and hears one: no BEGIN, no COMMIT, no ping, no reset."""
+    async with relaying(postgres_url) as relay, open_stores(relay.url) as stores:
+        await insert_link(stores.auth)
+        await insert_grant(stores)
+        await put_delivery(stores.token, LINK.link_id)
+        requests = {}
+        for ask, key in (
+            (stores.read.poll, LINK.link_id),
+            (stores.read.link, LINK.link_id),
+            (stores.read.grant, GRANT.grant_id),
+            (stores.read.delivery, LINK.link_id),
+        ):
+            # The first time, the statement is prepared.
+            await ask(key)
+            before = relay.requests
+            await ask(key)
+            requests[ask.__name__] = relay.requests - before
+
+    assert {"poll": 1, "link": 1, "grant": 1, "delivery": 1} == requests
+
+
+async def test_polls_at_once_are_few_round_trips(postgres_url: str) -> None:
+    """A hundred polls that come together are two statements: the first leaves at once, the others share the second."""
+    async with relaying(postgres_url) as relay, open_stores(relay.url) as stores:
+        await insert_link(stores.auth)
+        await stores.read.poll(LINK.link_id)
+        before = relay.requests
+        await asyncio.gather(*(stores.read.poll(f"link-{number}") for number in range(100)))
+        requests = relay.requests - before
+
+    assert 2 == requests
+
+
+async def test_a_transaction_is_as_many_round_trips_as_it_needs(postgres_url: str) -> None:
+    """BEGIN, the time, what the handler asks for, COMMIT: nothing else."""
+    async with relaying(postgres_url) as relay, open_stores(relay.url) as stores:
+
+        async def ask_once() -> None:
+            async with stores.auth.transaction() as transaction:
+                await transaction.link(LINK.link_id)
+
+        await ask_once()
+        before = relay.requests
+        await ask_once()
+        requests = relay.requests - before
+
+    assert 4 == requests

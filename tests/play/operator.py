@@ -1,0 +1,162 @@
+"""The operator: chooses settings, makes keys, starts processes, reads logs, stops them and expects a clean exit."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from deploy import accounts
+from shared import keys
+from shared.context import SystemRandom
+from shared.settings import load
+from tests.play.person import NAME, PASSWORD
+
+EMBEDDED = "from deploy import embedded; from shared import bootstrap; bootstrap.run_process(embedded.serve)"
+"""All three services in one process, on whatever the environment names."""
+PATIENCE = 60.0
+"""Seconds after which something that does not come is taken for broken."""
+
+
+@dataclass(kw_only=True)
+class Process:
+    """One process of ours."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> None:
+        """End it as a supervisor does, and expect that it ends well."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        status = self.popen.wait(timeout=PATIENCE)
+        assert status == 0, f"{self.name} ended with {status}:\n{self.log.read_text()[-4000:]}"
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.popen.kill()
+        self.popen.wait(timeout=PATIENCE)
+
+
+@dataclass(kw_only=True)
+class System:
+    """A running deployment."""
+
+    database_url: str
+    folder: Path
+    environment: dict[str, str]
+    gateways: list[str] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def endpoint(self) -> str:
+        """Return the first gateway's SMAPI endpoint."""
+        return f"{self.gateways[0]}/smapi"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Return the key folder."""
+        return self.folder / "keys"
+
+    def logs(self) -> str:
+        """Return all that was logged."""
+        return "".join(process.log.read_text() for process in self.processes)
+
+    def start(self, name: str, command: Sequence[str], **environment: str) -> Process:
+        """Start a process whose output goes to a log of its own."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                [sys.executable, *command],
+                env=self.environment | environment,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+            )
+        process = Process(name=name, popen=popen, log=log)
+        self.processes.append(process)
+        return process
+
+    def start_gateway(self, name: str, command: Sequence[str] = ("-m", "gateway")) -> Process:
+        """Start a gateway, or something with a gateway in it, on a port of its own."""
+        # The first gateway is the one at the public address; the others are reached by tests alone.
+        public = urlsplit(self.environment["LATCHKEY_PUBLIC_URL"]).port
+        port = free_port() if self.gateways else public
+        self.gateways.append(f"http://127.0.0.1:{port}")
+        return self.start(name, command, LATCHKEY_LISTEN=f"127.0.0.1:{port}")
+
+    async def ready(self) -> None:
+        """Wait until every gateway says that links can be made."""
+        async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE):
+            for gateway in self.gateways:
+                while not await self._is_ready(http, gateway):
+                    self.expect_alive()
+                    await asyncio.sleep(0.05)
+
+    def expect_alive(self) -> None:
+        """Fail with the log of a process that ended by itself."""
+        for process in self.processes:
+            status = process.popen.poll()
+            assert status is None, f"{process.name} ended with {status}:\n{process.log.read_text()[-4000:]}"
+
+    async def _is_ready(self, http: aiohttp.ClientSession, gateway: str) -> bool:
+        try:
+            async with http.get(f"{gateway}/readyz") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@contextmanager
+def deployment(
+    folder: Path, *, database_url: str, broker_url: str, extra: Mapping[str, str] | None = None
+) -> Iterator[System]:
+    """Prepare a deployment: keys, settings, one account. Processes are started by the test, and stopped here."""
+    keys.write(keys.create(SystemRandom().token_bytes), folder / "keys")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONUNBUFFERED": "1",
+        "LATCHKEY_DATABASE_URL": database_url,
+        "LATCHKEY_BROKER_URL": broker_url,
+        "LATCHKEY_KEYS_DIR": str(folder / "keys"),
+        "LATCHKEY_PUBLIC_URL": f"http://127.0.0.1:{free_port()}",
+        "LATCHKEY_LOG_LEVEL": "debug",
+        **(extra or {}),
+    }
+    system = System(database_url=database_url, folder=folder, environment=environment)
+    try:
+        yield system
+        for process in system.processes:
+            process.stop()
+    finally:
+        for process in system.processes:
+            if process.popen.poll() is None:
+                process.kill()
+
+
+async def add_account(system: System, name: str = NAME, password: str = PASSWORD) -> None:
+    """Add a local account, as `latchkey accounts add` does."""
+    settings = load(
+        database_url=system.database_url,
+        broker_url="memory://",
+        keys_dir=system.keys_dir,
+        public_url="http://127.0.0.1",
+    )
+    assert await accounts.add(settings, service="default", name=name, password=password)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

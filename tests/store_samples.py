@@ -1,0 +1,174 @@
+"""Rows for tests of the store, and what each worker does in a day: every method of its port, once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from shared.domain.account import Account, AccountTier
+from shared.domain.grant import Grant, GrantStatus
+from shared.domain.link import Device, Link, LinkState
+from shared.storage.base import AttemptOutcome, AuditEvent, AuthStore, LocalUser, LoginAttempt, TokenStore
+from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
+from shared.storage.sql import (
+    SqlAuthStore,
+    SqlReadStore,
+    SqlTokenStore,
+    open_auth_store,
+    open_read_store,
+    open_token_store,
+)
+
+LINK = Link(
+    link_id="link-1",
+    service="default",
+    state=LinkState.REQUESTED,
+    household_id="Sonos_Wz6tqJbSh5Uc3rCk6mPzLoBDpQ",
+    device=Device(hardware="S38", os_version="83.1-61240", app_name="ICRU_iPhone16,2"),
+    callback_path="sonos-2://x-callback-url/addAccount?sid=42",
+    requested_at=1_800_000_000,
+    expires_at=1_800_000_600,
+)
+ACCOUNT = Account(
+    account_id="account-1",
+    service="default",
+    provider="local",
+    subject="zoë",
+    nickname="Zoë 🎷",
+    tier=AccountTier.PAID_PREMIUM,
+)
+GRANT = Grant(
+    grant_id="grant-1",
+    service="default",
+    account_id="account-1",
+    household_id="Sonos_Wz6tqJbSh5Uc3rCk6mPzLoBDpQ",
+    status=GrantStatus.ACTIVE,
+    family=1,
+    generation=1,
+    signing_key_id="s1",
+    derivation_key_id="d1",
+    issued_at=1_800_000_000,
+    expires_at=1_800_003_600,
+    seen_generation=0,
+    family_started_at=1_800_000_000,
+    used_at=1_800_000_000,
+)
+USER = LocalUser(
+    service="default", name="zoë", subject="user-1", nickname="Zoë", password_hash="$argon2id$v=19$..."
+)
+ATTEMPT = LoginAttempt(link_id="link-1", submission_id="try-1", outcome=AttemptOutcome.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The three stores of one database."""
+
+    read: SqlReadStore
+    auth: SqlAuthStore
+    token: SqlTokenStore
+
+
+@asynccontextmanager
+async def open_stores(url: str, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> AsyncIterator[Stores]:
+    """Open all three stores on one database."""
+    async with (
+        open_read_store(url, timeouts=timeouts) as read,
+        open_auth_store(url, timeouts=timeouts) as auth,
+        open_token_store(url, timeouts=timeouts) as token,
+    ):
+        yield Stores(read=read, auth=auth, token=token)
+
+
+async def insert_link(store: AuthStore, link: Link = LINK) -> Link:
+    """Insert a link that was not there."""
+    async with store.transaction() as transaction:
+        assert await transaction.insert_link(link)
+    return link
+
+
+async def insert_grant(stores: Stores, grant: Grant = GRANT) -> Grant:
+    """Insert a grant, and its account if that was not there."""
+    async with stores.auth.transaction() as transaction:
+        await transaction.upsert_account(replace(ACCOUNT, account_id=grant.account_id))
+    async with stores.token.transaction() as transaction:
+        await transaction.insert_grant(grant)
+    return grant
+
+
+async def put_delivery(
+    store: TokenStore, delivery_id: str, sealed: bytes = b"sealed", *, lifetime: int = 600
+) -> None:
+    """Write a delivery that expires *lifetime* seconds after the database's present."""
+    async with store.transaction() as transaction:
+        await transaction.put_delivery(
+            delivery_id=delivery_id,
+            service="default",
+            sealed=sealed,
+            expires_at=transaction.now + lifetime,
+        )
+
+
+async def work_as_auth_worker(store: AuthStore) -> Link:
+    """Do everything auth_worker may do, and return the link someone has signed in to."""
+    await store.check()
+    async with store.transaction() as transaction:
+        await transaction.insert_local_user(USER)
+        assert await transaction.local_users("default")
+        assert await transaction.local_user("default", USER.name)
+        await transaction.insert_link(LINK)
+        await transaction.insert_attempt(ATTEMPT)
+        assert await transaction.attempts(LINK.link_id)
+        account = await transaction.upsert_account(ACCOUNT)
+        account = await transaction.upsert_account(replace(ACCOUNT, nickname="Zoë", tier=None))
+        assert await transaction.account(account.account_id)
+        link = await transaction.link(LINK.link_id)
+        assert link is not None
+        authenticated = replace(
+            link,
+            state=LinkState.AUTHENTICATED,
+            account_id=account.account_id,
+            browser="browser-1",
+            version=link.version + 1,
+        )
+        await transaction.swap_link(link, authenticated)
+        await transaction.audit(
+            AuditEvent(kind="link.authenticated", service="default", link_id=LINK.link_id)
+        )
+    return authenticated
+
+
+async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
+    """Do everything token_worker may do with a link someone has signed in to, and return the grant."""
+    await store.check()
+    async with store.transaction() as transaction:
+        assert await transaction.link(link.link_id) == link
+        assert await transaction.account(GRANT.account_id)
+        await transaction.insert_grant(GRANT)
+        linked = replace(link, state=LinkState.LINKED, grant_id=GRANT.grant_id, version=link.version + 1)
+        await transaction.swap_link(link, linked)
+        for sealed in (b"a pair", b"the pair again"):
+            await transaction.put_delivery(
+                delivery_id=link.link_id, service="default", sealed=sealed, expires_at=transaction.now
+            )
+        grant = await transaction.grant(GRANT.grant_id)
+        assert grant is not None
+        assert grant == await transaction.grant_of(
+            service=grant.service, account_id=grant.account_id, household_id=grant.household_id
+        )
+        everything_else = replace(
+            grant,
+            status=GrantStatus.REVOKED,
+            family=2,
+            generation=7,
+            signing_key_id="s2",
+            derivation_key_id="d2",
+            issued_at=grant.issued_at + 1,
+            expires_at=grant.expires_at + 1,
+            seen_generation=6,
+            family_started_at=grant.family_started_at + 1,
+            used_at=grant.used_at + 1,
+            version=2,
+        )
+        await transaction.swap_grant(grant, everything_else)
+        await transaction.audit(AuditEvent(kind="link.linked", service="default", link_id=link.link_id))
+        assert await transaction.delete_expired(links_before=link.expires_at + 1, limit=10)
+    return everything_else

@@ -1,0 +1,143 @@
+"""What pages say of a link."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.pages import present
+from shared.domain.link import Device, Link, LinkState
+from shared.storage.base import AttemptOutcome, LinkView, LoginAttempt
+
+NOW = 1_790_000_000
+LINK = Link(
+    link_id="link",
+    service="default",
+    state=LinkState.REQUESTED,
+    household_id="Sonos_2ZLtEJUN38KttgBMoESCwBpBHD_7d55e99",
+    device=Device(hardware="iPhone17,5", app_name="ICRU_iPhone17,5"),
+    callback_path="sonos-2://x-callback-url/addAccount?state=intId%3Dnet%2Eexample",
+    requested_at=NOW - 130,
+    expires_at=NOW + 470,
+)
+
+
+def view(state: LinkState = LinkState.REQUESTED, *, browser: str | None = None, attempts=()) -> LinkView:
+    link = replace(LINK, state=state, browser=browser)
+    return LinkView(link=link, account=None, attempts=tuple(attempts), now=NOW)
+
+
+def attempt(number: int, outcome: AttemptOutcome = AttemptOutcome.REFUSED) -> LoginAttempt:
+    return LoginAttempt(link_id="link", submission_id=f"s{number}", outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (None, "waiting"),
+        (view(), "sign_in"),
+        (view(LinkState.AUTHENTICATED, browser="me"), "confirm"),
+        (view(LinkState.AUTHENTICATED, browser="another"), "taken"),
+        (view(LinkState.LINKED, browser="me"), "done"),
+        (view(LinkState.LINKED, browser="another"), "taken"),
+        (view(LinkState.DECLINED), "declined"),
+        (view(LinkState.FAILED), "failed"),
+        (LinkView(link=LINK, account=None, attempts=(), now=LINK.expires_at), "expired"),
+    ],
+)
+def test_page_follows_the_state(seen: LinkView | None, expected: str) -> None:
+    """Each state has its page, and another browser's link shows nothing of it."""
+    assert expected == present.page_of(seen, browser="me", submission=None, approved=False)
+
+
+def test_attempt_that_is_not_judged_waits() -> None:
+    """Until auth_worker has spoken the page waits; then it shows the form again, with the problem."""
+    pending = present.page_of(view(), browser="me", submission="s1", approved=False)
+    judged = present.page_of(view(attempts=[attempt(1)]), browser="me", submission="s1", approved=False)
+
+    assert ("waiting", "sign_in") == (pending, judged)
+
+
+def test_approval_that_is_not_done_waits() -> None:
+    """After "Allow" the page waits for the token to be minted."""
+    mine = view(LinkState.AUTHENTICATED, browser="me")
+
+    assert "waiting" == present.page_of(mine, browser="me", submission=None, approved=True)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([attempt(1)], "You have 4 more tries."),
+        ([attempt(1), attempt(2), attempt(3), attempt(4)], "You have one more try."),
+    ],
+)
+def test_wrong_password_says_how_many_tries_are_left(attempts: list[LoginAttempt], expected: str) -> None:
+    """Nobody is surprised by a burnt link."""
+    problem = present.sign_in_problem(view(attempts=attempts), submission="s1", limit=5)
+
+    assert problem is not None
+    assert expected in problem
+
+
+def test_unavailable_source_is_told_apart() -> None:
+    """An outage is not blamed on the person, and costs no try."""
+    seen = view(attempts=[attempt(1, AttemptOutcome.UNAVAILABLE)])
+
+    assert "could not be checked" in (present.sign_in_problem(seen, submission="s1", limit=5) or "")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sonos://x-callback-url/addAccount",
+        "sonos-2://x-callback-url/addAccount?state=iid%3Dx%26hhid%3DSonos_a.b%26callbackPath%3D%2FaddAccount",
+    ],
+)
+def test_way_back_is_verbatim(path: str) -> None:
+    """Sonos's own addresses go out exactly as they came in."""
+    assert path == present.way_back(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/addAccount",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "sonos:alert(1)",
+        "sonos-3://x",
+        "xsonos://x",
+        "sonos://x y",
+        "sonos://x\nSet-Cookie: a=b",
+        " sonos://x",
+        "sonos://" + "x" * 2049,
+    ],
+)
+def test_any_other_way_back_is_dropped(path: str) -> None:
+    """Only the schemes of Sonos's apps, and only what an address may hold."""
+    assert present.way_back(path) is None
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        (Device(hardware="iPhone17,5", app_name="ICRU_iPhone17,5"), "an iPhone"),
+        (
+            Device(hardware="Google:sunfish:Pixel 4a", app_name="ACR_:Google:sunfish:Pixel 4a"),
+            "an Android phone",
+        ),
+        (Device(hardware="Windows", app_name="Sonos"), "a Windows computer"),
+        (Device(), "a device that did not say what it is"),
+    ],
+)
+def test_device_is_named_as_people_know_it(device: Device, expected: str) -> None:
+    """From what Sonos's apps were seen to send."""
+    assert expected == present.asker(replace(LINK, device=device), NOW).device
+
+
+def test_request_is_described() -> None:
+    """The system by the end of its id, without the account's suffix; the age in minutes."""
+    asker = present.asker(LINK, NOW)
+
+    assert ("PBHD", "2 minutes ago") == (asker.system, asker.age)

@@ -1,0 +1,34 @@
+"""Redaction: the second net under everything that is logged."""
+
+import pytest
+
+from shared import keys
+from shared.context import SystemRandom
+from shared.domain import link_code
+from shared.logs import redact
+
+CODE, _ = link_code.issue(key=b"k" * 32, service="default", lifetime=600, now=0, random=b"r" * 15)
+
+
+@pytest.mark.parametrize(
+    ("secret", "line"),
+    [
+        (CODE, f"GET /link/{CODE}?attempt=1"),
+        (
+            "eyJhbGciOiJFZDI1NTE5In0.eyJpc3MiOiJsaW5rIn0.c2lnbmF0dXJl",
+            "token eyJhbGciOiJFZDI1NTE5In0.eyJpc3MiOiJsaW5rIn0.c2lnbmF0dXJl refused",
+        ),
+        ("hunter2", "amqp://latchkey:hunter2@broker:5672 away"),
+        ("abcdef012345", "Authorization: Bearer abcdef012345"),
+    ],
+)
+def test_secret_does_not_reach_the_line(secret: str, line: str) -> None:
+    """What looks like a secret is taken out, wherever it stands."""
+    assert secret not in redact(line)
+
+
+def test_ordinary_line_stays_as_it_is() -> None:
+    """Ids, hashes and sentences are left alone."""
+    line = f"link.changed link_id={'0a' * 16} kid={keys.create(SystemRandom().token_bytes).public.signing[0]['kid']}"
+
+    assert line == redact(line)

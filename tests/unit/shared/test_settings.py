@@ -1,0 +1,138 @@
+"""Settings: every problem at once, each with its name and a way out; unknown names refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared import settings
+from shared.settings import SettingsError
+
+GOOD = {
+    "LATCHKEY_DATABASE_URL": "postgresql+asyncpg://user:canary-password@db/latchkey",
+    "LATCHKEY_BROKER_URL": "amqp://user:canary-password@broker",
+    "LATCHKEY_KEYS_DIR": "/etc/latchkey/keys",
+    "LATCHKEY_PUBLIC_URL": "https://link.example.com",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def problems_of(environment: pytest.MonkeyPatch, **names: str) -> list[str]:
+    for name, value in names.items():
+        environment.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        settings.load()
+    return error.value.problems
+
+
+def test_four_values_are_enough(environment: pytest.MonkeyPatch) -> None:
+    """Database, broker, keys and public URL; everything else has a default."""
+    loaded = settings.load()
+
+    assert ("link.example.com", True, ["default"]) == (loaded.issuer, loaded.secure, list(loaded.services))
+
+
+def test_all_problems_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing, unknown and wrong values are reported together."""
+    problems = problems_of(monkeypatch, LATCHKEY_TOKENS__LIFETIME="-1", LATCHKEY_PUBIC_URL="x")
+
+    named = sorted(problem.split(":")[0] for problem in problems)
+
+    assert [
+        "LATCHKEY_BROKER_URL",
+        "LATCHKEY_DATABASE_URL",
+        "LATCHKEY_KEYS_DIR",
+        "LATCHKEY_PUBIC_URL",
+        "LATCHKEY_PUBLIC_URL",
+        "LATCHKEY_TOKENS__LIFETIME",
+    ] == named
+
+
+def test_misspelt_name_is_told_the_right_one(environment: pytest.MonkeyPatch) -> None:
+    """A near miss gets a suggestion."""
+    assert ["LATCHKEY_LISTN: no such setting; did you mean LATCHKEY_LISTEN?"] == problems_of(
+        environment, LATCHKEY_LISTN="127.0.0.1:1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LATCHKEY_PUBLIC_URL", "link.example.com"),
+        ("LATCHKEY_PUBLIC_URL", "https://link.example.com/"),
+        ("LATCHKEY_PUBLIC_URL", "ftp://link.example.com"),
+        ("LATCHKEY_DATABASE_URL", "mysql://db"),
+        ("LATCHKEY_BROKER_URL", "redis://broker"),
+        ("LATCHKEY_LISTEN", "8080"),
+        ("LATCHKEY_LISTEN", "127.0.0.1:99999"),
+    ],
+)
+def test_wrong_value_is_told_the_right_form(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Each check names its setting."""
+    (problem,) = problems_of(environment, **{name: value})
+
+    assert problem.startswith(f"{name}: ")
+
+
+def test_issuer_that_makes_tokens_too_long_is_refused(environment: pytest.MonkeyPatch) -> None:
+    """A host that is too long for the token needs a shorter issuer, and the message says which setting."""
+    (problem,) = problems_of(environment, LATCHKEY_PUBLIC_URL=f"https://{'h' * 40}.example.com")
+
+    assert problem.startswith("LATCHKEY_TOKENS__ISSUER: ")
+
+
+def test_file_is_weaker_than_the_environment(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The TOML file gives structure; the environment overrides it."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text('log_level = "debug"\nlisten = "127.0.0.1:1"\n[services.default]\ntitle = "Moonlight"\n')
+    environment.setenv("LATCHKEY_CONFIG", str(file))
+    environment.setenv("LATCHKEY_LISTEN", "127.0.0.1:2")
+    loaded = settings.load()
+
+    assert ("debug", "127.0.0.1:2", "Moonlight") == (
+        loaded.log_level,
+        loaded.listen,
+        loaded.services["default"].title,
+    )
+
+
+def test_unknown_name_in_the_file_is_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """At the top and inside a section."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text("nonsense = 1\n[link]\nlifetme = 60\n")
+
+    problems = problems_of(environment, LATCHKEY_CONFIG=str(file))
+
+    assert {"nonsense", "link.lifetme"} == {problem.split(":")[0] for problem in problems}
+
+
+def test_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Broken TOML is a problem of LATCHKEY_CONFIG."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text("= broken")
+
+    (problem,) = problems_of(environment, LATCHKEY_CONFIG=str(file))
+
+    assert problem.startswith("LATCHKEY_CONFIG: ")
+
+
+def test_passwords_are_masked(environment: pytest.MonkeyPatch) -> None:
+    """Neither repr nor a dump shows what is in a URL."""
+    loaded = settings.load()
+
+    assert "canary-password" not in repr(loaded) + str(loaded.model_dump(mode="json"))
+
+
+def test_every_setting_is_described() -> None:
+    """Each field says what it is for; the documentation is made from that."""
+    undescribed = [name for name, field in settings.Settings.model_fields.items() if not field.description]
+    sections = {"link", "tokens", "refresh", "retention"}
+
+    assert sections == set(undescribed)
+    assert re.match(r"[A-Z`]", settings.Settings.model_fields["listen"].description or "")

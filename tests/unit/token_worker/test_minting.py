@@ -1,0 +1,95 @@
+"""Minting: the same row always gives the same pair."""
+
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+
+from shared import keys
+from shared.context import SystemRandom
+from shared.domain.account import Account
+from shared.domain.grant import Grant, GrantStatus
+from token_worker.minting import SENTINEL, KeyGone, Mint
+
+OLD, NEW = (keys.create(SystemRandom().token_bytes).token_worker for _ in range(2))
+ROTATED = keys.TokenWorkerKeys(
+    signing=(*NEW.signing, *OLD.signing), derivation=(*NEW.derivation, *OLD.derivation)
+)
+ACCOUNT = Account(account_id="account", service="default", provider="local", subject="ann", nickname="Ann")
+
+
+def mint(own: keys.TokenWorkerKeys, *, sentinel: bool = False) -> Mint:
+    return Mint(keys=own, issuer="link.example.com", sentinel=sentinel)
+
+
+def grant_of(own: keys.TokenWorkerKeys) -> Grant:
+    return Grant(
+        grant_id="grant",
+        service="default",
+        account_id="account",
+        household_id="Sonos_household",
+        status=GrantStatus.ACTIVE,
+        family=1,
+        generation=7,
+        signing_key_id=own.signing[0].jwk["kid"],
+        derivation_key_id=own.derivation[0].id,
+        issued_at=1_790_000_000,
+        expires_at=1_790_003_600,
+        seen_generation=7,
+        family_started_at=1_790_000_000,
+        used_at=1_790_000_000,
+    )
+
+
+def key_hash(private_key: str) -> str:
+    return hashlib.sha256(private_key.encode()).hexdigest()
+
+
+def test_same_row_gives_the_same_pair_after_rotation() -> None:
+    """A row remembers its keys: what it stands for outlives the next key."""
+    before = mint(OLD).pair(grant_of(OLD), ACCOUNT)
+
+    assert before == mint(ROTATED).pair(grant_of(OLD), ACCOUNT)
+
+
+def test_new_rows_use_the_first_key() -> None:
+    """The first key of the file is the one in use."""
+    assert NEW.signing[0].jwk["kid"] == mint(ROTATED).current.signing_key_id
+
+
+def test_row_of_a_lost_key_is_an_error_not_another_pair() -> None:
+    """Without its key a pair cannot be made again; inventing another would break the family."""
+    with pytest.raises(KeyGone):
+        mint(NEW).pair(grant_of(OLD), ACCOUNT)
+
+
+def test_private_key_is_safe_for_every_client() -> None:
+    """Letters and digits, first a letter, well below Sonos's 2048."""
+    pair = mint(OLD).pair(grant_of(OLD), ACCOUNT)
+
+    assert re.fullmatch(r"p[a-z2-7]{56}", pair.private_key)
+
+
+@pytest.mark.parametrize("own", [OLD, ROTATED], ids=["same key", "after rotation"])
+def test_right_key_is_recognised(own: keys.TokenWorkerKeys) -> None:
+    """The privateKey of a generation is known by its hash, also after the derivation key was rotated."""
+    pair = mint(OLD).pair(grant_of(OLD), ACCOUNT)
+
+    assert mint(own).is_key_of(key_hash(pair.private_key), grant_id="grant", family=1, generation=7)
+
+
+@pytest.mark.parametrize("other", [{"generation": 6}, {"family": 2}, {"grant_id": "another"}])
+def test_key_of_another_generation_is_refused(other: dict[str, int | str]) -> None:
+    """A privateKey belongs to one grant, family and generation."""
+    pair = mint(OLD).pair(replace(grant_of(OLD), **other), ACCOUNT)  # type: ignore[arg-type]
+
+    assert not mint(OLD).is_key_of(key_hash(pair.private_key), grant_id="grant", family=1, generation=7)
+
+
+def test_sentinel_is_sonos_own_word() -> None:
+    """With the sentinel every key is accepted, since none says anything."""
+    minted = mint(OLD, sentinel=True)
+
+    assert SENTINEL == minted.pair(grant_of(OLD), ACCOUNT).private_key
+    assert minted.is_key_of(key_hash("anything"), grant_id="grant", family=1, generation=7)

@@ -1,0 +1,221 @@
+"""What token_worker does with each event; `HANDLERS` at the end is the table of contents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.bus.base import ALL_GATEWAYS
+from shared.domain import errors
+from shared.domain import grant as grants
+from shared.domain import link as links
+from shared.domain.account import Account, AccountStatus
+from shared.domain.grant import Grant, Presented, ReusePolicy
+from shared.domain.link import Link
+from shared.messages import (
+    FamilyEnded,
+    LinkApproved,
+    LinkChanged,
+    RefreshOutcome,
+    TokenRefreshed,
+    TokenRefreshRequested,
+    TokenSeen,
+    refresh_delivery_id,
+)
+from shared.sealing import seal
+from shared.storage.base import AuditEvent, TokenTransaction
+from shared.worker import Batched, HandlerTable, Retry
+from token_worker.context import TokenContext
+
+DELIVERY_SECONDS = 300
+"""How long the answer to a refresh can be read; whoever comes later has it made again."""
+
+
+async def mint(message: LinkApproved, context: TokenContext) -> None:
+    """Turn an approved link into a grant and a delivery, in one transaction."""
+    async with context.store.transaction() as transaction:
+        link = await transaction.link(message.link_id)
+        if link is None:
+            raise Retry("the link's row is not written yet")
+        linked = await _link(transaction, link, message.browser, context)
+        grant = await transaction.grant(linked.grant_id) if linked.grant_id else None
+    changed = LinkChanged(
+        service=linked.service,
+        link_id=linked.link_id,
+        state=linked.state,
+        correlation_id=message.correlation_id,
+    )
+    await context.bus.answer(message.gateway, changed)
+    if grant is not None and grant.family > 1:
+        await _tell_ended(grant, grant.family - 1, context)
+
+
+async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenContext) -> None:
+    """Judge presented tokens, all in one transaction, and write a delivery for each that gets a successor."""
+    async with context.store.transaction() as transaction:
+        judged = [await _refresh(transaction, message, context) for message in messages]
+    for message, judgement in zip(messages, judged, strict=True):
+        answer = TokenRefreshed(
+            service=message.service,
+            request_id=message.request_id,
+            outcome=judgement.outcome,
+            correlation_id=message.correlation_id,
+        )
+        await context.bus.answer(message.gateway, answer)
+        if judgement.ended is not None:
+            await _tell_ended(judgement.ended, judgement.ended.family, context)
+
+
+async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> None:
+    """Record which generations are in use."""
+    async with context.store.transaction() as transaction:
+        for message in messages:
+            grant = await transaction.grant(message.grant_id)
+            if grant is not None:
+                presented = Presented(
+                    family=message.family, generation=message.generation, expires_at=grant.expires_at
+                )
+                await transaction.swap_grant(grant, grants.seen(grant, presented, now=transaction.now))
+
+
+async def _link(transaction: TokenTransaction, link: Link, browser: str, context: TokenContext) -> Link:
+    account = await transaction.account(link.account_id) if link.account_id else None
+    if account is not None and account.status is AccountStatus.DISABLED:
+        failed = links.fail(link, now=transaction.now)
+        await transaction.swap_link(link, failed)
+        return failed
+    existing = await _grant_of(transaction, link)
+    grant_id = existing.grant_id if existing else context.new_id()
+    linked = links.approve(link, browser=browser, grant_id=grant_id, now=transaction.now)
+    if linked is link:
+        return link
+    if account is None:
+        raise errors.LinkPending
+    grant = _minted(existing, linked, grant_id, transaction.now, context)
+    if existing is None:
+        await transaction.insert_grant(grant)
+    else:
+        await transaction.swap_grant(existing, grant)
+    await transaction.swap_link(link, linked)
+    sealed = _sealed(link.link_id, grant, account, context)
+    await transaction.put_delivery(
+        delivery_id=link.link_id, service=link.service, sealed=sealed, expires_at=link.expires_at
+    )
+    await transaction.audit(_audit("link.linked", grant, link_id=link.link_id))
+    return linked
+
+
+async def _grant_of(transaction: TokenTransaction, link: Link) -> Grant | None:
+    if link.account_id is None:
+        return None
+    return await transaction.grant_of(
+        service=link.service, account_id=link.account_id, household_id=link.household_id
+    )
+
+
+def _minted(existing: Grant | None, link: Link, grant_id: str, now: int, context: TokenContext) -> Grant:
+    lifetimes, shortening = context.settings.lifetimes, context.fraction()
+    keys = context.mint.current
+    if existing is not None:
+        return grants.link_again(existing, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
+    assert link.account_id is not None  # an approved link has one
+    return grants.first(
+        grant_id=grant_id,
+        service=link.service,
+        account_id=link.account_id,
+        household_id=link.household_id,
+        keys=keys,
+        lifetimes=lifetimes,
+        shortening=shortening,
+        now=now,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    outcome: RefreshOutcome
+    ended: Grant | None = None
+    """Set when the family ended just now."""
+
+
+async def _refresh(
+    transaction: TokenTransaction, message: TokenRefreshRequested, context: TokenContext
+) -> _Judgement:
+    if not _key_accepted(message, context):
+        return _Judgement(outcome=RefreshOutcome.REFUSED)
+    grant = await transaction.grant(message.grant_id)
+    account = await transaction.account(grant.account_id) if grant else None
+    if grant is None or account is None or account.status is AccountStatus.DISABLED:
+        return _Judgement(outcome=RefreshOutcome.REAUTHORIZE)
+    presented = Presented(family=message.family, generation=message.generation, expires_at=message.expires_at)
+    try:
+        refreshed = grants.refresh(
+            grant,
+            presented,
+            keys=context.mint.current,
+            lifetimes=context.settings.lifetimes,
+            shortening=context.fraction(),
+            now=transaction.now,
+        )
+    except errors.ReuseDetected:
+        return await _answer_reuse(transaction, grant, context)
+    except errors.ReauthorizationNeeded:
+        return _Judgement(outcome=RefreshOutcome.REAUTHORIZE)
+    await transaction.swap_grant(grant, refreshed)
+    delivery_id = refresh_delivery_id(message.grant_id, message.family, message.generation)
+    await transaction.put_delivery(
+        delivery_id=delivery_id,
+        service=grant.service,
+        sealed=_sealed(delivery_id, refreshed, account, context),
+        expires_at=transaction.now + DELIVERY_SECONDS,
+    )
+    return _Judgement(outcome=RefreshOutcome.DELIVERED)
+
+
+def _key_accepted(message: TokenRefreshRequested, context: TokenContext) -> bool:
+    if message.key_hash is None:
+        return context.settings.refresh.without_key
+    return context.mint.is_key_of(
+        message.key_hash, grant_id=message.grant_id, family=message.family, generation=message.generation
+    )
+
+
+async def _answer_reuse(transaction: TokenTransaction, grant: Grant, context: TokenContext) -> _Judgement:
+    await transaction.audit(_audit("token.reuse_detected", grant))
+    if context.settings.refresh.reuse is ReusePolicy.REFUSE:
+        return _Judgement(outcome=RefreshOutcome.REAUTHORIZE)
+    revoked = grants.revoke(grant)
+    await transaction.swap_grant(grant, revoked)
+    return _Judgement(outcome=RefreshOutcome.REAUTHORIZE, ended=revoked)
+
+
+def _sealed(delivery_id: str, grant: Grant, account: Account, context: TokenContext) -> bytes:
+    return seal(
+        msgspec.json.encode(context.mint.pair(grant, account)),
+        recipient=context.public_keys.gateway_box[0].public,
+        bound_to=delivery_id,
+    )
+
+
+async def _tell_ended(grant: Grant, family: int, context: TokenContext) -> None:
+    ended = FamilyEnded(service=grant.service, grant_id=grant.grant_id, family=family)
+    await context.bus.answer(ALL_GATEWAYS, ended)
+
+
+def _audit(kind: str, grant: Grant, *, link_id: str | None = None) -> AuditEvent:
+    return AuditEvent(
+        kind=kind,
+        service=grant.service,
+        link_id=link_id,
+        account_id=grant.account_id,
+        grant_id=grant.grant_id,
+        household_id=grant.household_id,
+        detail={"family": grant.family, "generation": grant.generation},
+    )
+
+
+HANDLERS: HandlerTable[TokenContext] = {
+    LinkApproved: mint,
+    TokenRefreshRequested: Batched(refresh),
+    TokenSeen: Batched(note_seen),
+}
