@@ -7,7 +7,7 @@ closes its channel for everybody (aio-pika 10.2).
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -111,15 +111,13 @@ class RabbitBus:
         """Start giving the messages of a work queue to *receive*, now or when the broker is there."""
         consumer = _Consumer(queue=queue, receive=receive, prefetch=prefetch)
         self._consumers.append(consumer)
-        if self._consuming.is_up:
-            await self._place(consumer)
+        await self._now_if_up(self._place(consumer))
 
     async def listen(self, gateway: str, receive: ReceiveResult) -> None:
         """Start giving results to *receive*, now or when the broker is there."""
         listener = _Listener(gateway=gateway, receive=receive)
         self._listeners.append(listener)
-        if self._consuming.is_up:
-            await self._attach(listener)
+        await self._now_if_up(self._attach(listener))
 
     async def stop_consuming(self) -> None:
         """Cancel the consumers; messages in hand stay with their receivers."""
@@ -195,6 +193,16 @@ class RabbitBus:
             await self._place(consumer)
         for listener in self._listeners:
             await self._attach(listener)
+
+    async def _now_if_up(self, put_in_place: Coroutine[None, None, None]) -> None:
+        """Put something in place on the present connection; without one, or if it is lost, the next one does it."""
+        if not self._consuming.is_up:
+            put_in_place.close()
+            return
+        try:
+            await put_in_place
+        except (*BROKER_ERRORS, BusUnavailable):
+            self._consuming.lose()
 
     async def _place(self, consumer: _Consumer) -> None:
         channel = await self._consuming.channel(prefetch=consumer.prefetch)

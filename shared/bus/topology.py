@@ -77,6 +77,13 @@ async def _declare_retry(channel: AbstractChannel, name: str, delay: float) -> N
     retry queue serves them all.
     """
     exchange = await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)
-    arguments = QUORUM | {"x-message-ttl": int(delay * 1000), "x-dead-letter-exchange": ""}
+    arguments = QUORUM | {
+        "x-message-ttl": int(delay * 1000),
+        "x-dead-letter-exchange": "",
+        # Otherwise messages whose time comes while the broker starts are dropped, since their work queue is not there
+        # yet: 20 of 20 on RabbitMQ 3.10.8 (docs/decisions/0008-one-line-to-the-broker.md).
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
     queue = await channel.declare_queue(name, durable=True, arguments=arguments)
     await queue.bind(exchange)

@@ -12,10 +12,11 @@ from tests.play.operator import EMBEDDED, System, add_account, deployment
 from tests.play.person import Person
 from tests.play.sonos import Sonos
 
-ONE_PROCESS = ["memory-sqlite", "memory-postgres", "rabbit-sqlite", "rabbit-postgres"]
+ON_SERVERS = ["memory-postgres", "rabbit-sqlite", "rabbit-postgres", "processes"]
+FORMS = ["memory-sqlite", *(pytest.param(form, marks=pytest.mark.services) for form in ON_SERVERS)]
 
 
-@pytest.fixture(params=[*ONE_PROCESS, "processes"])
+@pytest.fixture(params=FORMS)
 async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
     """A deployment with one account, ready to link, in each of the forms it can take."""
     broker, _, database = request.param.partition("-")

@@ -150,7 +150,7 @@ def last_words(log: Path) -> str:
 def adopt_orphans() -> None:
     """Become the parent of what our children leave behind (Linux), so that nothing outlives us unseen.
 
-    A killed server leaves helper processes for a moment. Without this they would go to process 1, which in
+    A killed server leaves processes behind for a moment. Without this they would go to process 1, which in
     many containers never collects them.
     """
     if sys.platform == "linux":

@@ -1,0 +1,300 @@
+"""The worker: each way in which an event can end, on both buses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared import wire, worker
+from shared.bus.base import Bus, BusUnavailable
+from shared.domain.errors import LinkTaken
+from shared.messages import LinkRequested, TokenSeen
+from shared.storage.base import Conflict, StoreUnavailable
+from shared.worker import Batched, Retry
+from tests.contract.conftest import PATIENCE
+
+QUEUE = "auth.link"
+
+
+@dataclass
+class Context:
+    """What the handlers of these tests are given."""
+
+    bus: Bus
+    handled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    async def next(self) -> str:
+        async with asyncio.timeout(PATIENCE):
+            return await self.handled.get()
+
+
+Handle = Callable[[LinkRequested, Context], Awaitable[None]]
+
+
+def requested(name: str) -> LinkRequested:
+    return LinkRequested(service="default", link_id=name, lifetime=600, household_id="Sonos_x")
+
+
+@asynccontextmanager
+async def working(
+    bus: Bus, handle: Handle | Batched[Context], *, deadline: float = 5.0, drain: float = 10.0
+) -> AsyncIterator[Context]:
+    """Run a worker for `link.requested` while the block lasts."""
+    context, stop = Context(bus), asyncio.Event()
+    running = asyncio.create_task(
+        worker.run({LinkRequested: handle}, context, stop=stop, prefetch=4, deadline=deadline, drain=drain)
+    )
+    try:
+        yield context
+    finally:
+        stop.set()
+        await running
+
+
+async def buried(bus: Bus) -> list[tuple[str, str]]:
+    """Wait for dead letters and return their queues and reasons."""
+    async with asyncio.timeout(PATIENCE):
+        while not (letters := await bus.dead_letters()):
+            await asyncio.sleep(0.02)
+    return [(letter.queue, letter.reason) for letter in letters]
+
+
+def failing(error: Exception, times: int) -> Handle:
+    """Return a handler that fails so often, and then does its work."""
+    left = times
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise error
+        await context.handled.put(event.link_id)
+
+    return handle
+
+
+async def test_event_is_handled_and_gone(bus: Bus) -> None:
+    """Done is done: nothing is left in the queue, nothing dead."""
+    async with working(bus, failing(Retry(), 0)) as context:
+        await bus.publish([requested("one")])
+        handled = await context.next()
+
+    assert "one" == handled
+    assert [] == await bus.dead_letters()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Retry("not yet"), StoreUnavailable("away"), BusUnavailable("away"), TimeoutError(), Conflict()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_passing_failure_is_tried_again(bus: Bus, error: Exception) -> None:
+    """What may pass costs an attempt and a delay, nothing else."""
+    times = worker.CONFLICTS_IN_PLACE + 1 if isinstance(error, Conflict) else 2
+    async with working(bus, failing(error, times)) as context:
+        await bus.publish([requested("one")])
+        handled = await context.next()
+
+    assert "one" == handled
+    assert [] == await bus.dead_letters()
+
+
+async def test_lost_swap_is_tried_again_at_once(bus: Bus) -> None:
+    """Somebody else changed the row: read again, decide again, no delay, no attempt."""
+    attempts = []
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        attempts.append(event.link_id)
+        if len(attempts) < worker.CONFLICTS_IN_PLACE:
+            raise Conflict
+        await context.handled.put(event.link_id)
+
+    async with working(bus, handle) as context:
+        await bus.publish([requested("one")])
+        await context.next()
+
+    assert ["one"] * worker.CONFLICTS_IN_PLACE == attempts
+
+
+async def test_refusal_is_an_answer(bus: Bus) -> None:
+    """It is neither tried again nor buried."""
+    async with working(bus, failing(LinkTaken(), 1)) as context:
+        await bus.publish([requested("refused")])
+        await bus.publish([requested("next")])
+        handled = await context.next()
+
+    assert "next" == handled
+    assert [] == await bus.dead_letters()
+
+
+async def test_unforeseen_failure_is_buried_without_its_words(bus: Bus) -> None:
+    """The reason names type and place; what the error said could be a secret."""
+    async with working(bus, failing(RuntimeError("canary-secret"), 1)):
+        await bus.publish([requested("one")])
+        ((queue, reason),) = await buried(bus)
+
+    assert QUEUE == queue
+    assert reason.startswith("RuntimeError in attempt 1 at ")
+    assert "canary-secret" not in reason
+
+
+async def test_last_attempt_is_buried(bus: Bus) -> None:
+    """What does not pass in the end is kept with its event, for somebody to look at."""
+    async with working(bus, failing(Retry("never"), 10**6)):
+        await bus.retry(QUEUE, requested("one"), attempt=worker.MOST_ATTEMPTS)
+        await buried(bus)
+    (letter,) = await bus.dead_letters()
+
+    assert (requested("one"),) == wire.decode(letter.body).events
+
+
+async def test_handler_has_a_deadline(bus: Bus) -> None:
+    """A handler that hangs is ended and its event tried again; its neighbours are not held up."""
+    hung = False
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        nonlocal hung
+        if event.link_id == "hangs" and not hung:
+            hung = True
+            await asyncio.Event().wait()
+        await context.handled.put(event.link_id)
+
+    async with working(bus, handle, deadline=0.05) as context:
+        await bus.publish([requested("hangs")])
+        await bus.publish([requested("next")])
+        handled = [await context.next(), await context.next()]
+
+    assert ["next", "hangs"] == handled
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"not json", "not a message of ours"),
+        (b'{"v":1,"kind":"link.unheard_of","events":[]}', "unknown kind 'link.unheard_of'"),
+        (b'{"v":99,"kind":"link.requested","events":[]}', "link.requested of version 99"),
+        (b'{"v":1,"kind":"link.requested","events":[]}', "a message without events"),
+        (b'{"v":1,"kind":"link.requested","events":[{"service":"default"}]}', "not a message of ours"),
+        (
+            wire.encode([TokenSeen(service="s", grant_id="g", family=1, generation=1)]),
+            "no handler for this kind",
+        ),
+    ],
+    ids=["not json", "unknown kind", "version", "empty", "missing field", "wrong queue"],
+)
+async def test_message_that_is_not_understood_is_buried(bus: Bus, body: bytes, reason: str) -> None:
+    """At once, with the reason, and the next message is handled."""
+    async with working(bus, failing(Retry(), 0)) as context:
+        await _put(bus, body)
+        ((_, told),) = await buried(bus)
+        await bus.publish([requested("next")])
+        await context.next()
+
+    assert told.startswith(reason)
+
+
+async def _put(bus: Bus, body: bytes) -> None:
+    """Put bytes into the queue that no publisher of ours would."""
+    from shared.bus.memory import MemoryBus
+    from shared.bus.rabbit import RabbitBus
+
+    if isinstance(bus, MemoryBus):
+        bus._queues[QUEUE].put(body)
+    else:
+        assert isinstance(bus, RabbitBus)
+        await bus._send("latchkey", "link.requested", body, mandatory=True)
+
+
+async def test_failing_event_of_many_goes_on_alone(bus: Bus) -> None:
+    """Of three events in a message, the one that fails is tried again; the others are handled once."""
+    failed = False
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        nonlocal failed
+        if event.link_id == "two" and not failed:
+            failed = True
+            raise Retry
+        await context.handled.put(event.link_id)
+
+    async with working(bus, handle) as context:
+        await bus.publish([requested("one"), requested("two"), requested("three")])
+        handled = [await context.next() for _ in range(3)]
+
+    assert ["one", "three", "two"] == handled
+
+
+async def test_batch_is_handled_at_once(bus: Bus) -> None:
+    """A batched handler gets all events of a message together."""
+    batches = []
+
+    async def handle(events: Sequence[LinkRequested], context: Context) -> None:
+        batches.append([event.link_id for event in events])
+        await context.handled.put("")
+
+    async with working(bus, Batched(handle)) as context:
+        await bus.publish([requested("one"), requested("two")])
+        await context.next()
+
+    assert [["one", "two"]] == batches
+
+
+async def test_failing_batch_is_taken_apart(bus: Bus) -> None:
+    """The event at fault is found by asking again for each alone."""
+
+    async def handle(events: Sequence[LinkRequested], context: Context) -> None:
+        if any(event.link_id == "poison" for event in events):
+            raise RuntimeError
+        for event in events:
+            await context.handled.put(event.link_id)
+
+    async with working(bus, Batched(handle)) as context:
+        await bus.publish([requested("one"), requested("poison"), requested("two")])
+        handled = [await context.next(), await context.next()]
+        await buried(bus)
+    (letter,) = await bus.dead_letters()
+
+    assert ["one", "two"] == handled
+    assert (requested("poison"),) == wire.decode(letter.body).events
+
+
+async def test_started_handler_finishes_before_the_worker_ends(bus: Bus) -> None:
+    """A stop lets what was begun come to its end."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        begun.set()
+        await go_on.wait()
+        await context.handled.put(event.link_id)
+
+    async with working(bus, handle) as context:
+        await bus.publish([requested("one")])
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+
+    assert "one" == context.handled.get_nowait()
+
+
+async def test_unfinished_event_comes_again_elsewhere(bus: Bus) -> None:
+    """What a worker could not finish in its time is not lost."""
+    begun = asyncio.Event()
+
+    async def hang(_: LinkRequested, __: Context) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with working(bus, hang, deadline=60, drain=0.05):
+        await bus.publish([requested("one")])
+        await begun.wait()
+    async with working(bus, failing(Retry(), 0)) as context:
+        if bus.__class__.__name__ == "RabbitBus":
+            _lose_connection(bus)
+        handled = await context.next()
+
+    assert "one" == handled
+
+
+def _lose_connection(bus: Bus) -> None:
+    """On a broker, what a dead reader held comes back when its connection ends."""
+    bus._consuming.lose()
