@@ -1,5 +1,6 @@
 """Checks the token of a call: the guard in front of every operation that needs to know who is asking."""
 
+import asyncio
 import hashlib
 
 from gateway.context import GatewayContext
@@ -67,9 +68,11 @@ async def successor(claims: TokenClaims, request: Request, context: GatewayConte
 
 
 async def _refreshed(event: TokenRefreshRequested, context: GatewayContext) -> DeviceAuthTokenResult:
+    seconds = context.settings.refresh.timeout
     with context.results.expect(refresh_key(event.request_id)) as expected:
-        await context.bus.publish([event])
-        result = await expected.wait(context.settings.refresh.timeout)
+        async with asyncio.timeout(seconds):
+            await context.bus.publish([event])
+            result = await expected.wait(seconds)
     if not isinstance(result, TokenRefreshed):
         raise TryAgainLater("the successor of the token was not there in time")
     if result.outcome is RefreshOutcome.REAUTHORIZE:
