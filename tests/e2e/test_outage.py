@@ -33,8 +33,8 @@ async def test_broker_away(
         ready = await readiness(system, person.http)
         own_rabbit.start()
         await system.ready()
-        await person.complete(half_done.reg_url)
         again = await sonos.root(stale)
+        await person.complete(half_done.reg_url)
         finished = await sonos.poll(half_done)
 
     assert [
