@@ -1,6 +1,5 @@
 """One SMAPI call from bytes to bytes: parse, operate, render; and the one table from refusal to fault."""
 
-import time
 from dataclasses import dataclass
 
 import structlog
@@ -49,7 +48,7 @@ class Answered:
 async def answer(asked: Asked, context: GatewayContext) -> Answered:
     """Answer one call; whatever happens inside, a SOAP answer or a SOAP fault comes out."""
     correlation_id = context.new_id()
-    started = time.monotonic()
+    started = context.clock.monotonic()
     method, outcome = "", "ok"
     try:
         call = envelope.parse_call(asked.body, asked.soap_action, asked.authorization)
@@ -67,7 +66,7 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
         outcome = fault.code
         return Answered(status=500, body=envelope.render_fault(fault))
     finally:
-        duration_ms = round((time.monotonic() - started) * 1000, 2)
+        duration_ms = round((context.clock.monotonic() - started) * 1000, 2)
         write = log.debug if outcome == faults.NotLinkedRetry.code else log.info
         write(
             "smapi call",

@@ -128,9 +128,14 @@ class _Worker(Generic[ContextT]):
     async def _receive(self, queue: str, delivery: Delivery) -> None:
         try:
             await self._handle(queue, delivery)
-        except BusUnavailable:
+        except Exception as error:
             # What follows from this message could not be handed over, so the message stays: it comes again.
-            log.warning("message kept, broker away", queue=queue)
+            log.warning(
+                "message kept",
+                queue=queue,
+                reason=type(error).__name__,
+                exc_info=not isinstance(error, BusUnavailable),
+            )
             await asyncio.sleep(_PAUSE_SECONDS)
             await delivery.release()
         else:
