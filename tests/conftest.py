@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from tests.services.browser import find_chromium
 from tests.services.keeper import Keeper, running_keeper
@@ -27,6 +28,10 @@ from tests.services.system import ServiceMissing
 
 #: Marks a test that asks for a fixture, itself or through others, so that `-m "not services"` means what it says.
 MARK_OF_FIXTURE = {"keeper": "services", "chromium": "browser"}
+
+# No test is about time; a machine that is busy with other things fails none.
+settings.register_profile("latchkey", deadline=None)
+settings.load_profile("latchkey")
 
 _EXIT_STACK = pytest.StashKey[ExitStack]()
 _KEEPER = pytest.StashKey[Keeper]()
