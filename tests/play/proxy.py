@@ -12,9 +12,14 @@ class Cable:
         self.cut_answers = False
         self.lost = 0
         self._target = (host, port)
+        self._carrying: set[asyncio.Task[None]] = set()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
         there, back = await asyncio.open_connection(*self._target)
         up = asyncio.create_task(_pump(reader, back))
         try:
@@ -26,8 +31,15 @@ class Cable:
                 await writer.drain()
         finally:
             up.cancel()
-            back.close()
-            writer.close()
+            await asyncio.gather(up, return_exceptions=True)
+            for end in (back, writer):
+                end.close()
+                with contextlib.suppress(ConnectionError):
+                    await end.wait_closed()
+
+    async def idle(self) -> None:
+        """Wait until every connection has ended."""
+        await asyncio.gather(*self._carrying, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -40,6 +52,7 @@ async def cable(host: str, port: int) -> AsyncIterator[tuple[Cable, str]]:
         yield laid, f"http://{near[0]}:{near[1]}"
     finally:
         server.close()
+        await laid.idle()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
