@@ -49,7 +49,7 @@ format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.ready ## Make the reference pages of settings and commands anew
+docs: $(VENV)/.ready ## Make the reference pages of settings, commands and faults anew
 	$(BIN)/python -m deploy.reference docs
 
 constraints: $(VENV)/.ready ## Take the newest allowed versions of all packages into constraints*.txt

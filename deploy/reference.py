@@ -1,4 +1,4 @@
-"""The reference pages of settings and commands, made from the code: `python -m deploy.reference docs`."""
+"""The reference pages of settings, commands and faults, made from the code: `python -m deploy.reference docs`."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from deploy.cli import HELP, main
+from gateway.smapi.faults import FAULTS
 from shared.settings import PREFIX, Settings
 
 WIDE_HELP: dict[str, Any] = {**HELP, "max_content_width": 100, "terminal_width": 100}
@@ -18,7 +19,7 @@ _NOTICE = "This page is made from the code by `make docs`.\n"
 
 def pages() -> dict[str, str]:
     """Return the content of each page, by file name."""
-    return {"settings.md": settings_page(), "commands.md": commands_page()}
+    return {"settings.md": settings_page(), "commands.md": commands_page(), "faults.md": faults_page()}
 
 
 def settings_page() -> str:
@@ -49,6 +50,24 @@ def commands_page() -> str:
             text = command.get_help(context)
         lines += [f"## {' '.join(path)}", "", "```", text, "```", ""]
     return "\n".join(lines)
+
+
+def faults_page() -> str:
+    """Return the page of every fault: its own account of when it is sent, and what Sonos does next."""
+    lines = [
+        "# Faults",
+        "",
+        _NOTICE,
+        "Every fault goes out with HTTP 500, as SOAP 1.1 has it. `SonosError` needs a text `Error<number>Message` among the strings registered",
+        "with Sonos.",
+        "",
+        "| code | SonosError | when it is sent, and what Sonos does next |",
+        "|---|---|---|",
+    ]
+    for fault in FAULTS:
+        account = " ".join((fault.__doc__ or "").split())
+        lines.append(f"| `{fault.code}` | {fault.sonos_error or ''} | {account} |")
+    return "\n".join(lines) + "\n"
 
 
 def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], FieldInfo]]:
