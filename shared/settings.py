@@ -23,6 +23,8 @@ LONGEST_ISSUER = 47
 """Characters of issuer and service name together that still fit into a token of 350 characters."""
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
 Seconds = Annotated[int, Field(gt=0)]
+Auth = Literal["link", "session_id", "stateless", "anonymous"]
+"""How households of a service prove who they are."""
 
 
 class SettingsError(Exception):

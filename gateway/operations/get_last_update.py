@@ -11,9 +11,9 @@ async def get_last_update(request: Request, context: GatewayContext) -> LastUpda
 
     Source: docs.sonos.com, "getLastUpdate".
     """
-    grant = (await tokens.guard(request, context)).grant
+    caller = await tokens.guard(request, context)
     return LastUpdate(
         catalog="1",
-        favorites=f"{grant.grant_id}-{grant.family}",
+        favorites=caller.favorites,
         poll_interval=request.settings.poll_interval,
     )

@@ -9,13 +9,11 @@ from gateway.smapi.results import MediaCollection, MediaList
 
 async def get_metadata(request: Request, context: GatewayContext) -> MediaList:
     """Answer the root container with one item, and refuse every other id: there is no catalogue here."""
-    account = (await tokens.guard(request, context)).account
+    caller = await tokens.guard(request, context)
     if request.argument("id") != "root":
         raise ItemNotFound
-    item = MediaCollection(
-        id="linked",
-        title=f"Linked to {request.settings.title} as {account.nickname}",
-    )
+    title = f"Linked to {request.settings.title}"
+    item = MediaCollection(id="linked", title=f"{title} as {caller.nickname}" if caller.nickname else title)
     wanted = _number(request.argument("count"), otherwise=1) > 0 and _number(request.argument("index")) == 0
     return MediaList(index=0, total=1, items=(item,) if wanted else ())
 

@@ -12,11 +12,11 @@ log = structlog.get_logger(__name__)
 
 async def report_account_action(request: Request, context: GatewayContext) -> EmptyResult:
     """Take note and answer with an empty result. Source: docs.sonos.com, "reportAccountAction"."""
-    grant = (await tokens.guard(request, context)).grant
+    caller = await tokens.guard(request, context)
     log.info(
         "account action reported",
         action=request.argument("type", longest=128),
-        grant_id=grant.grant_id,
+        grant_id=caller.grant_id,
         correlation_id=request.correlation_id,
     )
     return EmptyResult()

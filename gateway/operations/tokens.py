@@ -5,6 +5,7 @@ import hashlib
 
 from gateway.context import GatewayContext
 from gateway.operations import pairs
+from gateway.operations.caller import Caller
 from gateway.operations.request import Request
 from gateway.results import refresh_key
 from gateway.smapi.faults import TokenRefreshRequired
@@ -23,7 +24,7 @@ from shared.messages import (
 from shared.storage.base import GrantView
 
 
-async def guard(request: Request, context: GatewayContext) -> GrantView:
+async def guard(request: Request, context: GatewayContext) -> Caller:
     """Return whose call this is.
 
     Raises:
@@ -40,7 +41,16 @@ async def guard(request: Request, context: GatewayContext) -> GrantView:
         raise ReauthorizationNeeded
     rules.check_usable(view.grant, _presented(claims))
     _tell_seen(claims, view, request, context)
-    return view
+    return Caller(
+        kind="link",
+        account_id=view.account.account_id,
+        nickname=view.account.nickname,
+        tier=view.account.tier,
+        household_id=request.credentials.household_id,
+        device_id=request.credentials.device_id,
+        grant_id=view.grant.grant_id,
+        favorites=f"{view.grant.grant_id}-{view.grant.family}",
+    )
 
 
 def genuine(request: Request, context: GatewayContext) -> TokenClaims:
