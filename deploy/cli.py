@@ -169,6 +169,21 @@ def create(folder: Path) -> None:
         click.echo(f"wrote {path}")
 
 
+@keys_group.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_explained
+def complete(folder: Path) -> None:
+    """Add to the key files in FOLDER what this version needs and they lack; nothing else changes.
+
+    Example:  latchkey keys complete /etc/latchkey/keys
+    """
+    changed = keys.complete(SystemRandom().token_bytes, folder)
+    for path in changed:
+        click.echo(f"completed {path}")
+    if not changed:
+        click.echo("nothing is missing")
+
+
 @main.group()
 def accounts() -> None:
     """The accounts of this installation itself."""

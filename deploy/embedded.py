@@ -23,10 +23,13 @@ def settings_for(data: Path, *, listen: str, public_url: str | None) -> dict[str
 
 
 def prepare(settings: Settings) -> None:
-    """Make what a first start needs: the folder, keys, and the database; leave what is there as it is."""
+    """Make what a first start needs: the folder, keys, and the database; leave what is there as it is, and add what a new version needs."""
     settings.keys_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not settings.keys_dir.exists():
-        keys.write(keys.create(SystemRandom().token_bytes), settings.keys_dir)
+    random = SystemRandom().token_bytes
+    if settings.keys_dir.exists():
+        keys.complete(random, settings.keys_dir)
+    else:
+        keys.write(keys.create(random), settings.keys_dir)
     bootstrap.migrate_database(settings)
 
 

@@ -8,8 +8,10 @@ import structlog
 from aiohttp import web
 
 from gateway.app import STOPPING, create_app
+from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
+from gateway.identity import Voucher, check_keys
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared import bootstrap, keys
@@ -28,13 +30,16 @@ log = structlog.get_logger(__name__)
 async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayContext]:
     """Open what operations and pages are given."""
     random, results, sightings = SystemRandom(), Results(), Sightings()
+    own_keys = keys.read(settings.keys_dir, keys.GatewayKeys)
     public_keys = keys.read(settings.keys_dir, keys.PublicKeys)
-    async with bootstrap.open_read_store(settings) as store:
+    if any(service.content for service in settings.services.values()):
+        check_keys(own_keys.content, public_keys, settings.keys_dir)
+    async with bootstrap.open_read_store(settings) as store, open_content_servers() as content_servers:
         context = GatewayContext(
             settings=settings,
             bus=bus,
             store=store,
-            keys=keys.read(settings.keys_dir, keys.GatewayKeys),
+            keys=own_keys,
             public_keys=public_keys,
             clock=SystemClock(),
             random=random,
@@ -43,6 +48,8 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
             refreshes=SingleFlight(),
             sightings=sightings,
             verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
+            voucher=Voucher(own_keys.content, issuer=settings.issuer),
+            content_servers=content_servers,
         )
         await bus.listen(context.gateway_id, results.receive)
         try:

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from gateway.content import ContentUnavailable, Rest
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
 from gateway.pages import routes as pages
-from gateway.smapi.envelope import CONTENT_TYPE
 from shared import keys
 from shared.storage.base import StoreUnavailable
 
@@ -32,6 +32,7 @@ def create_app(context: GatewayContext) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_nothing_leaks])
     app[CONTEXT] = context
     app[STOPPING] = asyncio.Event()
+    app.on_response_prepare.append(_hardened)
     app.add_routes(
         [
             web.post("/smapi", _smapi),
@@ -39,6 +40,7 @@ def create_app(context: GatewayContext) -> web.Application:
             web.get("/smapi", _smapi_for_people),
             web.get("/smapi/{service}", _smapi_for_people),
             web.get("/.well-known/jwks.json", _jwks),
+            web.get("/.well-known/content-jwks.json", _content_jwks),
             web.get("/livez", _livez),
             web.get("/readyz", _readyz),
         ]
@@ -59,9 +61,10 @@ async def _smapi(request: web.Request) -> web.StreamResponse:
         body=body,
         soap_action=_only(request, "SOAPAction"),
         authorization=_only(request, "Authorization"),
+        accept_language=", ".join(request.headers.getall("Accept-Language", ())),
     )
     answered = await answer(asked, context)
-    return _soap(answered)
+    return _soap(answered) if answered.rest is None else await _stream(request, answered, answered.rest)
 
 
 def _only(request: web.Request, name: str) -> str | None:
@@ -87,6 +90,11 @@ async def _smapi_for_people(request: web.Request) -> web.StreamResponse:
 
 async def _jwks(request: web.Request) -> web.StreamResponse:
     document = keys.jwks(request.app[CONTEXT].public_keys)
+    return web.json_response(document, headers={"Cache-Control": "public, max-age=300"})
+
+
+async def _content_jwks(request: web.Request) -> web.StreamResponse:
+    document = keys.content_jwks(request.app[CONTEXT].public_keys)
     return web.json_response(document, headers={"Cache-Control": "public, max-age=300"})
 
 
@@ -125,12 +133,16 @@ async def _nothing_leaks(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception:
         log.exception("request failed", route=_route(request))
         response = _plain(500, "Something went wrong here")
-    if response.status >= 400 and _is_soap(request) and response.content_type != "text/xml":
+    if response.status >= 400 and _is_soap(request) and not response.content_type.endswith("/xml"):
         response = _soap(refused(response.status))
+    return response
+
+
+async def _hardened(request: web.Request, response: web.StreamResponse) -> None:
+    """Add what every answer carries, a streamed one too, before its first byte leaves."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.app[CONTEXT].settings.secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    return response
 
 
 def _is_soap(request: web.Request) -> bool:
@@ -147,4 +159,23 @@ def _plain(status: int, text: str) -> web.Response:
 
 
 def _soap(answered: Answered) -> web.Response:
-    return web.Response(status=answered.status, body=answered.body, headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(
+        status=answered.status, body=answered.body, headers={"Content-Type": answered.content_type}
+    )
+
+
+async def _stream(request: web.Request, answered: Answered, rest: Rest) -> web.StreamResponse:
+    """Send an answer while it comes in; one that breaks off takes the connection along, so that it looks like no whole one."""
+    response = web.StreamResponse(status=answered.status, headers={"Content-Type": answered.content_type})
+    response.content_length = rest.length
+    try:
+        await response.prepare(request)
+        await response.write(answered.body)
+        await rest.copy(response.write)
+    except (ContentUnavailable, ConnectionError) as error:
+        log.warning("answer cut", reason=str(error), correlation_id=answered.correlation_id)
+        if request.transport is not None:
+            request.transport.abort()
+    finally:
+        rest.close()
+    return response

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from gateway.content import ContentServers
 from gateway.flights import SingleFlight
+from gateway.identity import Voucher
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared.context import Context
@@ -21,6 +23,8 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     refreshes: SingleFlight
     sightings: Sightings
     verifier: TokenVerifier
+    voucher: Voucher
+    content_servers: ContentServers
 
     @property
     def link_code_keys(self) -> tuple[bytes, ...]:

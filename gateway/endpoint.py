@@ -1,9 +1,11 @@
-"""One SMAPI call from bytes to bytes: parse, operate, render; and the one table from refusal to fault."""
+"""One SMAPI call from bytes to bytes: parse, operate or pass on, render; and the one table from refusal to fault."""
 
 from dataclasses import dataclass
 
 import structlog
 
+from gateway import front_door
+from gateway.content import ContentUnavailable, Rest
 from gateway.context import GatewayContext
 from gateway.operations import OPERATIONS, Operation, Request
 from gateway.smapi import envelope, faults
@@ -22,6 +24,7 @@ FAULTS: tuple[tuple[type[Exception], type[Fault]], ...] = (
     (errors.TryAgainLater, faults.ServiceUnavailable),
     (BusUnavailable, faults.ServiceUnavailable),
     (StoreUnavailable, faults.ServiceUnavailable),
+    (ContentUnavailable, faults.ServiceUnavailable),
     (TimeoutError, faults.ServiceUnavailable),
 )
 """What keeps an operation from a result -> what Sonos is told. Anything else is ours: ServiceUnknownError."""
@@ -35,6 +38,7 @@ class Asked:
     body: bytes
     soap_action: str | None
     authorization: str | None
+    accept_language: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,11 @@ class Answered:
 
     status: int
     body: bytes
+    """All of it, or the beginning if there is a rest."""
+    content_type: str = envelope.CONTENT_TYPE
+    rest: Rest | None = None
+    """What a content server is still sending; whoever takes this closes it."""
+    correlation_id: str = ""
 
 
 async def answer(asked: Asked, context: GatewayContext) -> Answered:
@@ -59,12 +68,14 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
             settings=context.settings.services[asked.service],
             correlation_id=correlation_id,
         )
-        result = await _operation(method)(request, context)
-        return Answered(status=200, body=envelope.render_result(method, result))
+        answered = await _answered(request, asked, context)
     except Exception as error:  # noqa: BLE001 - nothing but SOAP may leave
         fault = _fault(error, correlation_id)
         outcome = fault.code
         return Answered(status=500, body=envelope.render_fault(fault))
+    else:
+        outcome = "ok" if answered.status == 200 else "fault of the content server"
+        return answered
     finally:
         duration_ms = round((context.clock.monotonic() - started) * 1000, 2)
         write = log.debug if outcome == faults.NotLinkedRetry.code else log.info
@@ -76,6 +87,25 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
             correlation_id=correlation_id,
             duration_ms=duration_ms,
         )
+
+
+async def _answered(request: Request, asked: Asked, context: GatewayContext) -> Answered:
+    """Answer a call that could be read: here, or by the service's own endpoint."""
+    method = request.call.method
+    content = front_door.behind(method, request.settings)
+    if content is None:
+        result = await _operation(method)(request, context)
+        return Answered(status=200, body=envelope.render_result(method, result))
+    reply = await front_door.pass_on(
+        request, content, context, envelope=asked.body, accept_language=asked.accept_language
+    )
+    return Answered(
+        status=reply.status,
+        body=reply.body,
+        content_type=reply.content_type,
+        rest=reply.rest,
+        correlation_id=request.correlation_id,
+    )
 
 
 def refused(status: int) -> Answered:
@@ -94,6 +124,8 @@ def _operation(method: str) -> Operation:
 def _fault(error: Exception, correlation_id: str) -> Fault:
     if isinstance(error, Fault):
         return error
+    if isinstance(error, ContentUnavailable):
+        log.warning("content server failed", reason=str(error), correlation_id=correlation_id)
     for kind, fault in FAULTS:
         if isinstance(error, kind):
             return fault()

@@ -1,6 +1,6 @@
 """Key files: one per role, so that each process holds only what it needs.
 
-    gateway.json       MAC of link codes, box that opens deliveries, MAC of cookies
+    gateway.json       MAC of link codes, box that opens deliveries, MAC of cookies, key that vouches to content servers
     auth_worker.json   box that opens login evidence
     token_worker.json  signing key, derivation secret
     public.json        the public halves, for everybody
@@ -11,10 +11,11 @@ Each key has an id; in each list the first key is used and the others are only a
 import base64
 import json
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, BinaryIO, TypeVar
 
 import msgspec
 from nacl.public import PrivateKey
@@ -50,20 +51,6 @@ Jwk = dict[str, str]
 OneOrMore = Annotated[tuple[Secret, ...], msgspec.Meta(min_length=1)]
 
 
-class GatewayKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway holds. None of it can mint a token."""
-
-    link_code: OneOrMore
-    box: OneOrMore
-    cookie: OneOrMore
-
-
-class AuthWorkerKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """What auth_worker holds."""
-
-    box: OneOrMore
-
-
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
     """An Ed25519 private key as a JWK."""
 
@@ -71,6 +58,22 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"SigningKey(kid={self.jwk['kid']!r})"
+
+
+class GatewayKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway holds. None of it can mint a token that a gateway would take."""
+
+    link_code: OneOrMore
+    box: OneOrMore
+    cookie: OneOrMore
+    content: tuple[SigningKey, ...] = ()
+    """Vouches to content servers for a caller; files made before there was a front door have none."""
+
+
+class AuthWorkerKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """What auth_worker holds."""
+
+    box: OneOrMore
 
 
 class TokenWorkerKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +89,8 @@ class PublicKeys(msgspec.Struct, frozen=True, kw_only=True):
     gateway_box: Annotated[tuple[PublicBox, ...], msgspec.Meta(min_length=1)]
     auth_worker_box: Annotated[tuple[PublicBox, ...], msgspec.Meta(min_length=1)]
     signing: Annotated[tuple[Jwk, ...], msgspec.Meta(min_length=1)]
+    content: tuple[Jwk, ...] = ()
+    """What content servers verify with that a call came through a gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,22 +115,41 @@ FILES: dict[str, type[msgspec.Struct]] = {
 def create(random: RandomBytes) -> KeySet:
     """Make a new set of keys."""
     gateway_box, auth_box = _secret(random), _secret(random)
-    signing: Jwk = {
-        "kid": _key_id(random),
-        "kty": "OKP",
-        "crv": "Ed25519",
-        **_ed25519(random(32)),
-    }
+    signing, content = _signing(random), _signing(random)
     return KeySet(
-        gateway=GatewayKeys(link_code=(_secret(random),), box=(gateway_box,), cookie=(_secret(random),)),
+        gateway=GatewayKeys(
+            link_code=(_secret(random),), box=(gateway_box,), cookie=(_secret(random),), content=(content,)
+        ),
         auth_worker=AuthWorkerKeys(box=(auth_box,)),
-        token_worker=TokenWorkerKeys(signing=(SigningKey(jwk=signing),), derivation=(_secret(random),)),
+        token_worker=TokenWorkerKeys(signing=(signing,), derivation=(_secret(random),)),
         public=PublicKeys(
             gateway_box=(_public(gateway_box),),
             auth_worker_box=(_public(auth_box),),
-            signing=({name: value for name, value in signing.items() if name != "d"},),
+            signing=(_public_jwk(signing),),
+            content=(_public_jwk(content),),
         ),
     )
+
+
+def complete(random: RandomBytes, folder: Path) -> list[Path]:
+    """Add the keys that the files of an earlier version lack, and return the files that were changed.
+
+    What is there stays as it is. Each file is replaced whole; who is interrupted in between starts again.
+
+    Raises:
+        KeysError: a file is missing, not permitted or damaged.
+    """
+    gateway, public = read(folder, GatewayKeys), read(folder, PublicKeys)
+    content = gateway.content or (_signing(random),)
+    known = {jwk["kid"] for jwk in public.content}
+    missing = tuple(_public_jwk(key) for key in content if key.jwk["kid"] not in known)
+    # The public half comes first: nobody can use a key before others can verify with it.
+    changed: dict[str, msgspec.Struct] = {}
+    if missing:
+        changed["public"] = msgspec.structs.replace(public, content=(*missing, *public.content))
+    if not gateway.content:
+        changed["gateway"] = msgspec.structs.replace(gateway, content=content)
+    return [_replace(folder / f"{name}.json", keys) for name, keys in changed.items()]
 
 
 def write(keys: KeySet, folder: Path) -> list[Path]:
@@ -139,11 +163,8 @@ def write(keys: KeySet, folder: Path) -> list[Path]:
     if existing := [str(path) for path in paths.values() if path.exists()]:
         raise KeysError(f"{', '.join(existing)} exists already; move it away or name another folder")
     for name, path in paths.items():
-        mode = 0o644 if name == "public" else 0o600
-        content = msgspec.json.format(msgspec.json.encode(getattr(keys, name)), indent=2)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content + b"\n")
+        with _create(path, 0o644 if name == "public" else 0o600) as file:
+            file.write(_content(getattr(keys, name)))
     return list(paths.values())
 
 
@@ -166,8 +187,39 @@ def read(folder: Path, model: type[ModelT]) -> ModelT:
 
 
 def jwks(keys: PublicKeys) -> dict[str, list[Jwk]]:
-    """Return the public signing keys as a JWK set (RFC 7517)."""
-    return {"keys": [{**jwk, "use": "sig", "alg": "Ed25519"} for jwk in keys.signing]}
+    """Return the public signing keys of authTokens as a JWK set (RFC 7517)."""
+    return _jwk_set(keys.signing)
+
+
+def content_jwks(keys: PublicKeys) -> dict[str, list[Jwk]]:
+    """Return what content servers verify a gateway's word with, as a JWK set of its own."""
+    return _jwk_set(keys.content)
+
+
+def _jwk_set(jwks: Iterable[Jwk]) -> dict[str, list[Jwk]]:
+    return {"keys": [{**jwk, "use": "sig", "alg": "Ed25519"} for jwk in jwks]}
+
+
+def _create(path: Path, mode: int) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
+def _replace(path: Path, keys: msgspec.Struct) -> Path:
+    """Put new content in the place of a file, with the same owner and mode."""
+    before = path.stat()
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with _create(aside, 0o600) as file:
+        file.write(_content(keys))
+        os.fchown(file.fileno(), before.st_uid, before.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
+        file.flush()
+        os.fsync(file.fileno())
+    return aside.replace(path)
+
+
+def _content(keys: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n"
 
 
 def _secret(random: RandomBytes) -> Secret:
@@ -180,6 +232,14 @@ def _public(box: Secret) -> PublicBox:
 
 def _key_id(random: RandomBytes) -> str:
     return base64.b32encode(random(5)).decode().lower()[:4]
+
+
+def _signing(random: RandomBytes) -> SigningKey:
+    return SigningKey(jwk={"kid": _key_id(random), "kty": "OKP", "crv": "Ed25519", **_ed25519(random(32))})
+
+
+def _public_jwk(key: SigningKey) -> Jwk:
+    return {name: value for name, value in key.jwk.items() if name != "d"}
 
 
 def _ed25519(seed: bytes) -> Jwk:

@@ -6,6 +6,7 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,8 @@ from shared.domain.link_code import LONGEST_LIFETIME
 PREFIX = "LATCHKEY_"
 LONGEST_ISSUER = 47
 """Characters of issuer and service name together that still fit into a token of 350 characters."""
+ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!\"$-~]*)?")
+"""An address to call: no user or password before the host, no fragment behind the path."""
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
 Seconds = Annotated[int, Field(gt=0)]
 Auth = Literal["link", "session_id", "stateless", "anonymous"]
@@ -48,6 +51,21 @@ class CreateAccountSettings(_Section):
     """Id of the button's label in the strings registered with Sonos."""
 
 
+class ContentSettings(_Section):
+    """The service's own SMAPI endpoint: every method that is not Latchkey's is checked, then passed on to it."""
+
+    url: str = Field(max_length=2048)
+    """The service's own SMAPI endpoint, such as `http://content.internal/smapi`; without it, the small built-in answers stay."""
+    pass_on: frozenset[Literal["getLastUpdate", "getUserInfo", "reportAccountAction"]] = frozenset()
+    """Which of `getLastUpdate`, `getUserInfo` and `reportAccountAction` are passed on, too."""
+    connect_timeout: float = Field(2.0, gt=0, le=10)
+    """Seconds until a connection to the endpoint is there, or free."""
+    timeout: float = Field(15.0, gt=0, le=300)
+    """Seconds until the last byte of an answer has gone to Sonos, whose own patience ends after 20, for a search after 40."""
+    max_answer: int = Field(16 * 1024 * 1024, ge=1024)
+    """Bytes of an answer; a longer one is refused, or cut where it exceeds them."""
+
+
 class ServiceSettings(_Section):
     """One music service as Sonos knows it: one SMAPI endpoint, one name."""
 
@@ -61,6 +79,8 @@ class ServiceSettings(_Section):
     """Offer sign-up beside sign-in."""
     poll_interval: int = Field(60, ge=30, le=3600)
     """Seconds between `getLastUpdate` calls of an app."""
+    content: ContentSettings | None = None
+    """Where the service's content is."""
 
 
 class LinkSettings(_Section):
@@ -258,6 +278,13 @@ def _checks(settings: Settings) -> list[tuple[bool, str]]:
             f"{PREFIX}BROKER_URL: write amqp://USER:PASSWORD@HOST, or memory:// for one process",
         ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
+        *(
+            (
+                service.content is not None and not ENDPOINT.fullmatch(service.content.url),
+                f"services.{name}.content.url: write it like http://content.internal/smapi, without user, password and fragment",
+            )
+            for name, service in settings.services.items()
+        ),
     ]
 
 
