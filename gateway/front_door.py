@@ -8,7 +8,7 @@ import re
 
 from gateway.content import Reply
 from gateway.context import GatewayContext
-from gateway.identity import caller_of
+from gateway.identity import headers_of
 from gateway.operations import tokens
 from gateway.operations.request import Request
 from gateway.smapi.envelope import CONTENT_TYPE
@@ -48,8 +48,7 @@ async def pass_on(
         TokenRefused, TokenRefreshRequired, ReauthorizationNeeded, TryAgainLater: as `tokens.guard`; nobody was asked.
         ContentUnavailable: the content server gave no answer that could be passed on.
     """
-    view = await tokens.guard(request, context)
-    caller = caller_of(view)
+    caller = await tokens.guard(request, context)
     voucher = context.voucher.vouch(caller, audience=content.url, now=context.clock.now())
     headers = {
         "SOAPAction": f'"{NAMESPACE}#{request.call.method}"',
@@ -57,7 +56,7 @@ async def pass_on(
         "Content-Type": CONTENT_TYPE,
         "Authorization": f"Bearer {voucher}",
         "Latchkey-Correlation-Id": request.correlation_id,
-        **caller.headers(),
+        **headers_of(caller),
     }
     if accept_language and _LANGUAGES.fullmatch(accept_language):
         headers["Accept-Language"] = accept_language

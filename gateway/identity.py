@@ -7,15 +7,14 @@ a content server's word is of no use at a gateway, and an authToken is of none a
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
+from gateway.caller import Caller
 from shared.keys import KeysError, PublicKeys, SigningKey
-from shared.storage.base import GrantView
 
 TYPE = "content+jwt"
 LIFETIME = 60
@@ -28,55 +27,32 @@ REMEMBERED = 10_000
 _ALGORITHM = "Ed25519"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who is asking, as the row of the grant has it; nothing of it is what the request claims."""
-
-    service: str
-    account_id: str
-    provider: str
-    subject: str
-    """The person at the identity provider: what a content server knows them by."""
-    household_id: str
-    grant_id: str
-    tier: str | None
-
-    def headers(self) -> dict[str, str]:
-        """Return the identity headers; values are percent-encoded (RFC 3986, UTF-8), so that any text is one safe line."""
-        values = {
-            "Latchkey-Account": self.account_id,
-            "Latchkey-Provider": self.provider,
-            "Latchkey-Subject": self.subject,
-            "Latchkey-Household": self.household_id,
-            "Latchkey-Tier": self.tier or "",
-        }
-        return {name: quote(value, safe="") for name, value in values.items() if value}
-
-    def claims(self) -> dict[str, str]:
-        """Return the claims that say the same, in plain Unicode."""
-        values = {
-            "sub": self.account_id,
-            "service": self.service,
-            "provider": self.provider,
-            "provider_sub": self.subject,
-            "household": self.household_id,
-            "gid": self.grant_id,
-            "tier": self.tier or "",
-        }
-        return {name: value for name, value in values.items() if value}
+def headers_of(caller: Caller) -> dict[str, str]:
+    """Return the identity headers; values are percent-encoded (RFC 3986, UTF-8), so that any text is one safe line."""
+    values = {
+        "Latchkey-Account": caller.account_id,
+        "Latchkey-Provider": caller.provider,
+        "Latchkey-Subject": caller.subject,
+        "Latchkey-Household": caller.household_id,
+        "Latchkey-Device": caller.device_id,
+        "Latchkey-Tier": caller.tier,
+    }
+    return {name: quote(value, safe="") for name, value in values.items() if value}
 
 
-def caller_of(view: GrantView) -> Caller:
-    """Return the caller to whom a guarded call belongs."""
-    return Caller(
-        service=view.grant.service,
-        account_id=view.account.account_id,
-        provider=view.account.provider,
-        subject=view.account.subject,
-        household_id=view.grant.household_id,
-        grant_id=view.grant.grant_id,
-        tier=view.account.tier,
-    )
+def claims_of(caller: Caller) -> dict[str, str]:
+    """Return the claims that say the same, in plain Unicode."""
+    values = {
+        "sub": caller.account_id,
+        "service": caller.service,
+        "provider": caller.provider,
+        "provider_sub": caller.subject,
+        "household": caller.household_id,
+        "device": caller.device_id,
+        "gid": caller.grant_id,
+        "tier": caller.tier,
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 class Voucher:
@@ -106,7 +82,13 @@ class Voucher:
     def _sign(self, caller: Caller, audience: str, now: int) -> str:
         key = self._keys[0].jwk
         header = {"alg": _ALGORITHM, "typ": TYPE, "kid": key["kid"]}
-        claims = {"iss": self._issuer, "aud": audience, **caller.claims(), "iat": now, "exp": now + LIFETIME}
+        claims = {
+            "iss": self._issuer,
+            "aud": audience,
+            **claims_of(caller),
+            "iat": now,
+            "exp": now + LIFETIME,
+        }
         payload = json.dumps(claims, separators=(",", ":")).encode()
         return jws.serialize_compact(header, payload, OKPKey.import_key(dict(key)), algorithms=[_ALGORITHM])
 

@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 
+from gateway.caller import Caller
 from gateway.context import GatewayContext
 from gateway.operations import pairs
-from gateway.operations.caller import Caller
 from gateway.operations.request import Request
 from gateway.results import refresh_key
 from gateway.smapi.faults import TokenRefreshRequired
@@ -43,10 +43,13 @@ async def guard(request: Request, context: GatewayContext) -> Caller:
     _tell_seen(claims, view, request, context)
     return Caller(
         kind="link",
+        service=view.grant.service,
         account_id=view.account.account_id,
+        provider=view.account.provider,
+        subject=view.account.subject,
         nickname=view.account.nickname,
         tier=view.account.tier,
-        household_id=request.credentials.household_id,
+        household_id=view.grant.household_id,
         device_id=request.credentials.device_id,
         grant_id=view.grant.grant_id,
         favorites=f"{view.grant.grant_id}-{view.grant.family}",

@@ -32,6 +32,9 @@ class Timeouts:
 
     connect: float = 5
     statement: float = 5
+    """What the server allows itself for an answer."""
+    network: float = 1
+    """What question and answer may take on their way, on top; then the connection is taken for dead."""
     lock: float = 2
     """Waiting for another transaction's lock; on SQLite, for the one writer."""
     idle_in_transaction: float = 15
@@ -178,7 +181,7 @@ def _postgresql(
         connect_args={
             "timeout": timeouts.connect,
             # Later than the server's own limit, whose error leaves the connection intact: this one is for dead sockets.
-            "command_timeout": timeouts.statement * 1.2,
+            "command_timeout": timeouts.statement + timeouts.network,
             "server_settings": settings,
         },
         pool_size=pool_size,

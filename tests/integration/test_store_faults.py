@@ -17,7 +17,7 @@ from tests.relay import relaying
 from tests.services.postgres import PostgresServer
 from tests.store_samples import LINK, Stores, insert_link, open_stores
 
-IMPATIENT = Timeouts(connect=0.5, statement=0.5, lock=0.05, pool=0.05)
+IMPATIENT = Timeouts(lock=0.05, pool=0.05)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
@@ -189,10 +189,12 @@ async def test_the_callers_own_error_is_not_hidden(postgres_url: str) -> None:
 
 async def test_a_network_that_goes_silent(postgres_url: str) -> None:
     """An answer that never comes is unavailable after the time-out, and the dead connection is not used again."""
-    timeouts = replace(IMPATIENT, statement=0.1)
+    timeouts = Timeouts(statement=0.5, network=0.1)
     async with relaying(postgres_url) as relay, open_stores(relay.url, timeouts) as stores:
         await insert_link(stores.auth)
         before = await _outcomes(stores)
+        # As many connections as there are reads at once: the first that fails speaks for all.
+        await asyncio.gather(*(stores.read.link(LINK.link_id) for _ in range(4)))
         relay.fall_silent()
         for name in ("poll", "transaction", "check of a worker"):
             with pytest.raises(StoreUnavailable):
@@ -238,7 +240,7 @@ async def test_a_locked_row(database_url: str) -> None:
 
 async def test_a_slow_statement(postgres_url: str) -> None:
     """A statement that takes too long is unavailable, and its connection is used again."""
-    timeouts = Timeouts(statement=0.1, lock=60)
+    timeouts = Timeouts(statement=0.1, network=30, lock=60)
     async with _administrator(postgres_url) as administrator, open_stores(postgres_url, timeouts) as stores:
         transaction = administrator.transaction()
         await transaction.start()

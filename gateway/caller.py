@@ -12,12 +12,16 @@ class Caller:
 
     kind: Auth
     """What the call was let in by; a service that has migrated may still see the earlier kind."""
+    service: str
     account_id: str | None = None
     """Whose account it is; None for `anonymous`."""
+    provider: str | None = None
+    subject: str | None = None
+    """The person at the identity provider: what a content server knows them by."""
     nickname: str | None = None
     tier: AccountTier | None = None
     household_id: str | None = None
-    """As the call itself says: an attribute, never proof."""
+    """The household that was linked; where nothing is linked, the one that the call names, which is no proof."""
     device_id: str | None = None
     """As the call itself says: all there is to tell anonymous callers apart."""
     grant_id: str | None = None
