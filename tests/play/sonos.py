@@ -59,16 +59,18 @@ class Sonos:
         pair: Pair | None = None,
         bearer: bool = False,
         send_key: bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request; the token goes into the SOAP header, or into `Authorization` as S2 does it."""
         headers = {
             "SOAPAction": f'"{SMAPI}#{method}"',
             "Content-Type": "text/xml; charset=utf-8",
             "User-Agent": "Linux UPnP/1.0 Sonos/90.0-77070 (ICRU_iPhone17,5)",
+            **(headers or {}),
         }
         if pair and bearer:
             headers["Authorization"] = f"Bearer {pair.token}"
-        body = self._envelope(method, arguments or {}, None if bearer else pair, send_key=send_key)
+        body = self.envelope(method, arguments or {}, None if bearer else pair, send_key=send_key)
         async with self.http.post(self.endpoint, data=body, headers=headers) as response:
             return _answer(response.status, await response.read())
 
@@ -97,9 +99,10 @@ class Sonos:
         arguments = {"id": "root", "index": "0", "count": "100"}
         return await self.call("getMetadata", arguments, pair=pair, bearer=bearer)
 
-    def _envelope(
-        self, method: str, arguments: Mapping[str, str], pair: Pair | None, *, send_key: bool
+    def envelope(
+        self, method: str, arguments: Mapping[str, str], pair: Pair | None, *, send_key: bool = True
     ) -> bytes:
+        """Write a request."""
         login = ""
         if pair:
             key = f"<key>{pair.key}</key>" if send_key else ""
