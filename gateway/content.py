@@ -16,8 +16,8 @@ from shared.settings import ContentSettings
 
 HELD_BACK = 64 * 1024
 """Bytes of an answer that are there before the first is sent on."""
-CONNECTIONS = 256
-"""To all content servers together; who finds none free in time is told to come again, instead of queueing without end."""
+CONNECTIONS = 128
+"""To one content server, so that none in trouble starves another; who finds none free in time is told to come again."""
 KEPT_ALIVE = 4
 """Seconds an idle connection is kept: less than the five after which many servers close one, into our next request."""
 
@@ -121,7 +121,7 @@ class ContentServers:
 async def open_content_servers() -> AsyncIterator[ContentServers]:
     """Open what connects to content servers: no cookies, no proxies of the environment, nothing unpacked."""
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEPT_ALIVE),
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS, keepalive_timeout=KEPT_ALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,

@@ -1,6 +1,7 @@
 """The command's small errands: each error says what is wrong and the way out."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,19 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
 
     assert (0, 2) == (first.exit_code, second.exit_code)
     assert "exists already" in second.output
+
+
+def test_keys_are_completed(tmp_path: Path) -> None:
+    """Only what is missing is made, and said."""
+    folder = tmp_path / "keys"
+    run("keys", "create", str(folder))
+    nothing = run("keys", "complete", str(folder))
+    public = json.loads((folder / "public.json").read_text())
+    (folder / "public.json").write_text(json.dumps({**public, "content": []}))
+    completed = run("keys", "complete", str(folder))
+
+    assert (0, "nothing is missing\n") == (nothing.exit_code, nothing.output)
+    assert (0, f"completed {folder / 'public.json'}\n") == (completed.exit_code, completed.output)
 
 
 def test_shown_settings_hide_passwords(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,10 @@ def key_material(folder: Path) -> dict[str, bytes]:
         "derivation key": token_worker.derivation,
     }
     material = {name: key.secret for name, group in groups.items() for key in group}
-    return material | {"signing key": token_worker.signing[0].jwk["d"].encode()}
+    return material | {
+        "signing key": token_worker.signing[0].jwk["d"].encode(),
+        "content key": gateway.content[0].jwk["d"].encode(),
+    }
 
 
 def places(postgres: PostgresServer, rabbit: RabbitServer, logs: Path) -> Iterator[Path]:

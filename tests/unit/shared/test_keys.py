@@ -1,13 +1,16 @@
 """Key files: who gets what, and what happens when one is not as it should be."""
 
+import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared import keys
 from shared.context import SystemRandom
-from shared.keys import KeysError
+from shared.keys import Jwk, KeysError, PublicKeys
 
 RANDOM = SystemRandom().token_bytes
 
@@ -53,7 +56,8 @@ def test_secrets_of_a_role_are_in_no_other_file(tmp_path: Path) -> None:
     all_secrets = [key.secret for group in secrets.values() for key in group]
 
     assert len(set(all_secrets)) == len(all_secrets)
-    assert all("d" not in jwk for jwk in made.public.signing)
+    assert made.gateway.content[0].jwk["d"] != made.token_worker.signing[0].jwk["d"]
+    assert all("d" not in jwk for jwk in (*made.public.signing, *made.public.content))
     assert not {box.public for box in (*made.public.gateway_box, *made.public.auth_worker_box)} & set(
         all_secrets
     )
@@ -67,6 +71,7 @@ def test_repr_shows_no_secret() -> None:
     assert "***" in repr(made.gateway)
     assert repr(made.gateway.box[0].secret) not in repr(made)
     assert signing.jwk["d"] not in repr(made)
+    assert made.gateway.content[0].jwk["d"] not in repr(made)
 
 
 def test_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
@@ -88,8 +93,63 @@ def test_damaged_file_is_refused(tmp_path: Path, content: str) -> None:
     assert "c2hvcnQ" not in str(error.value)
 
 
-def test_jwks_holds_public_halves_only() -> None:
+@pytest.mark.parametrize("jwks", [keys.jwks, keys.content_jwks])
+def test_jwks_holds_public_halves_only(jwks: Callable[[PublicKeys], dict[str, list[Jwk]]]) -> None:
     """What content servers fetch verifies and cannot sign."""
-    document = keys.jwks(keys.create(RANDOM).public)
+    document = jwks(keys.create(RANDOM).public)
 
     assert [{"alg", "crv", "kid", "kty", "use", "x"}] == [set(jwk) for jwk in document["keys"]]
+
+
+def as_made_before_the_front_door(folder: Path) -> None:
+    """Write a key folder as the first version did."""
+    keys.write(keys.create(RANDOM), folder)
+    for path in (folder / "gateway.json", folder / "public.json"):
+        content = json.loads(path.read_text())
+        del content["content"]
+        path.write_text(json.dumps(content))
+
+
+def test_earlier_files_are_readable_and_completed(tmp_path: Path) -> None:
+    """Key files of the first version keep all they have, and get what is new, once."""
+    as_made_before_the_front_door(tmp_path)
+    earlier = keys.read(tmp_path, keys.GatewayKeys), keys.read(tmp_path, PublicKeys)
+    changed = keys.complete(RANDOM, tmp_path)
+    gateway, public = keys.read(tmp_path, keys.GatewayKeys), keys.read(tmp_path, PublicKeys)
+
+    assert ((), ()) == (earlier[0].content, earlier[1].content)
+    assert {"gateway.json", "public.json"} == {path.name for path in changed}
+    assert earlier == (
+        msgspec.structs.replace(gateway, content=()),
+        msgspec.structs.replace(public, content=()),
+    )
+    assert [gateway.content[0].jwk["kid"]] == [jwk["kid"] for jwk in public.content]
+    assert [] == keys.complete(RANDOM, tmp_path)
+
+
+def test_completed_files_keep_their_modes(tmp_path: Path) -> None:
+    """Nobody can read more than before, and nothing is left lying beside."""
+    as_made_before_the_front_door(tmp_path)
+    (tmp_path / "gateway.json").chmod(0o400)
+    keys.complete(RANDOM, tmp_path)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+
+    assert {
+        "gateway.json": 0o400,
+        "auth_worker.json": 0o600,
+        "token_worker.json": 0o600,
+        "public.json": 0o644,
+    } == modes
+
+
+def test_interrupted_completion_is_finished(tmp_path: Path) -> None:
+    """A gateway's key whose public half was lost gets it again; the key stays."""
+    keys.write(keys.create(RANDOM), tmp_path)
+    gateway = keys.read(tmp_path, keys.GatewayKeys)
+    public = json.loads((tmp_path / "public.json").read_text())
+    (tmp_path / "public.json").write_text(json.dumps({**public, "content": []}))
+    changed = keys.complete(RANDOM, tmp_path)
+
+    assert ["public.json"] == [path.name for path in changed]
+    assert gateway == keys.read(tmp_path, keys.GatewayKeys)
+    assert public == json.loads((tmp_path / "public.json").read_text())

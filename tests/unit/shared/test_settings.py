@@ -112,6 +112,43 @@ def test_unknown_name_in_the_file_is_refused(environment: pytest.MonkeyPatch, tm
     assert {"nonsense", "link.lifetme"} == {problem.split(":")[0] for problem in problems}
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "content.internal/smapi",
+        "ftp://content.internal/smapi",
+        "http://user:password@content.internal/smapi",
+        "http://content.internal/smapi#part",
+        "http://content.internal/sm api",
+        "http://content.internal/\\u000d\\u000aX: 1",
+        "http://",
+    ],
+)
+def test_content_url_is_a_plain_address(environment: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    """With nothing in it that could lead elsewhere, or show a password."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text(f'[services.default.content]\nurl = "{url}"\n')
+
+    (problem,) = problems_of(environment, LATCHKEY_CONFIG=str(file))
+
+    assert problem.startswith("services.default.content.url: write it like http")
+    assert "password@" not in problem
+
+
+@pytest.mark.parametrize(
+    "url", ["http://content.internal/smapi", "https://c.example:8443", "http://[::1]:8080/a?b=c"]
+)
+def test_content_url_is_taken_as_it_is(environment: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    """Host, port, path and query."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text(f'[services.default.content]\nurl = "{url}"\n')
+    environment.setenv("LATCHKEY_CONFIG", str(file))
+    content = settings.load().services["default"].content
+
+    assert content is not None
+    assert (url, frozenset()) == (content.url, content.pass_on)
+
+
 def test_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Broken TOML is a problem of LATCHKEY_CONFIG."""
     file = tmp_path / "latchkey.toml"
