@@ -1,6 +1,7 @@
 """The front door: what is not Latchkey's is checked, vouched for, and answered by the service's own endpoint."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ import pytest
 from aiohttp import web
 
 from shared import keys
+from shared.context import SystemRandom
 from tests.e2e.test_link import link_household
 from tests.play.content import LANGUAGE, ContentServer, content_server, fault
 from tests.play.database import execute
-from tests.play.operator import EMBEDDED, System, add_account, deployment
+from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment
 from tests.play.past import stale_token
 from tests.play.person import Person
 from tests.play.sonos import HOUSEHOLD, SMAPI, Pair, Sonos
@@ -264,6 +266,36 @@ async def test_call_without_a_token_goes_no_further(door: Door, sonos: Sonos, me
     assert [] == door.content.received
 
 
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        (
+            "getMetadata",
+            "<deleteContainer xmlns='http://www.sonos.com/Services/1.1'><id>1</id></deleteContainer>",
+        ),
+        ("getAppLink", "<getMetadata xmlns='http://www.sonos.com/Services/1.1'><id>1</id></getMetadata>"),
+        (
+            "getMetadata",
+            "<getMetadata xmlns='http://www.sonos.com/Services/1.1'/><deleteContainer xmlns='http://www.sonos.com/Services/1.1'/>",
+        ),
+    ],
+)
+async def test_request_with_two_readings_goes_no_further(
+    door: Door, sonos: Sonos, http: aiohttp.ClientSession, action: str, body: str
+) -> None:
+    """What two servers could take for two different calls reaches neither."""
+    usual = sonos.envelope("getMetadata", {}, door.pair)
+    twofold = usual.replace(f'<getMetadata xmlns="{SMAPI}"></getMetadata>'.encode(), body.encode())
+    async with http.post(
+        door.endpoint, data=twofold, headers={"SOAPAction": f'"{SMAPI}#{action}"'}
+    ) as response:
+        answer = await response.read()
+
+    assert usual != twofold
+    assert b"Client.MalformedRequest" in answer
+    assert [] == door.content.received
+
+
 async def test_stale_token_is_refreshed_first(own_door: Door, sonos: Sonos) -> None:
     """TokenRefreshRequired; the content server hears nothing until the call is repeated with the successor."""
     stale = Pair(token=await stale_token(own_door.system), key=own_door.pair.key)
@@ -507,6 +539,26 @@ async def test_listener_who_hangs_up_frees_the_content_server(door: Door, sonos:
     after = await sonos.root(door.pair)
 
     assert None is after.fault
+
+
+def test_gateway_needs_a_key_to_vouch_with(sqlite_url: str, tmp_path: Path) -> None:
+    """With key files of an earlier version it does not start, and says what to do; the command that it names is enough."""
+    (tmp_path / "latchkey.toml").write_text('[services.default.content]\nurl = "http://127.0.0.1:1/"\n')
+    extra = {"LATCHKEY_CONFIG": str(tmp_path / "latchkey.toml")}
+    with deployment(tmp_path, database_url=sqlite_url, broker_url="memory://", extra=extra) as system:
+        for name in ("gateway.json", "public.json"):
+            file = json.loads((system.keys_dir / name).read_text())
+            (system.keys_dir / name).write_text(json.dumps({**file, "content": []}))
+        refused = system.start_gateway("embedded", ("-c", EMBEDDED))
+        status = refused.popen.wait(timeout=PATIENCE)
+        system.processes.clear()
+        system.gateways.clear()
+        keys.complete(SystemRandom().token_bytes, system.keys_dir)
+        system.start_gateway("completed", ("-c", EMBEDDED))
+        asyncio.run(system.ready())
+
+    assert 2 == status
+    assert f"latchkey keys complete {system.keys_dir}" in refused.log.read_text()
 
 
 def test_keys_are_told_apart(door: Door) -> None:
