@@ -549,12 +549,12 @@ def test_gateway_needs_a_key_to_vouch_with(sqlite_url: str, tmp_path: Path) -> N
         for name in ("gateway.json", "public.json"):
             file = json.loads((system.keys_dir / name).read_text())
             (system.keys_dir / name).write_text(json.dumps({**file, "content": []}))
-        refused = system.start_gateway("embedded", ("-c", EMBEDDED))
+        refused = system.start_gateway("without")
         status = refused.popen.wait(timeout=PATIENCE)
         system.processes.clear()
         system.gateways.clear()
         keys.complete(SystemRandom().token_bytes, system.keys_dir)
-        system.start_gateway("completed", ("-c", EMBEDDED))
+        system.start_gateway("completed")
         asyncio.run(system.ready())
 
     assert 2 == status
