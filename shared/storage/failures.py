@@ -83,15 +83,15 @@ def sqlite_code(error: BaseException | None) -> int:
 
 
 def replace_silent_connections(engine: AsyncEngine) -> None:
-    """Drop a connection on which an answer never came: its socket may be dead, and would be for every next user."""
+    """After an answer that never came, let the pool replace the others of the same age, whose sockets may be as dead."""
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def _drop(context: ExceptionContext) -> None:
         if isinstance(context.original_exception, TimeoutError) and context.connection is not None:
-            # At once, since a polite good-bye would wait for the dead socket again.
+            # SQLAlchemy closes this one by itself, but politely, which would wait for the dead socket again.
             driver: Any = context.connection.connection.driver_connection
             driver.terminate()
-            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = True
 
 
 def _reason(error: SQLAlchemyError | OSError) -> str:

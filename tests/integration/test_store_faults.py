@@ -193,8 +193,8 @@ async def test_a_network_that_goes_silent(postgres_url: str) -> None:
     async with relaying(postgres_url) as relay, open_stores(relay.url, timeouts) as stores:
         await insert_link(stores.auth)
         before = await _outcomes(stores)
-        # As many connections as there are reads at once: the first that fails speaks for all.
-        await asyncio.gather(*(stores.read.link(LINK.link_id) for _ in range(4)))
+        # Two reads at once are two connections, and the first that fails speaks for both.
+        await asyncio.gather(stores.read.link(LINK.link_id), stores.read.link(LINK.link_id))
         relay.fall_silent()
         for name in ("poll", "transaction", "check of a worker"):
             with pytest.raises(StoreUnavailable):

@@ -10,9 +10,11 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from gateway import identity
-from gateway.identity import Caller, Voucher, check_keys
+from gateway.caller import Caller
+from gateway.identity import Voucher, check_keys, headers_of
 from shared import keys
 from shared.context import SystemRandom
+from shared.domain.account import AccountTier
 from shared.domain.errors import TokenRefused
 from shared.keys import KeysError
 from shared.tokens import TokenVerifier
@@ -21,13 +23,15 @@ RANDOM = SystemRandom().token_bytes
 NOW = 1_800_000_000
 URL = "http://content.internal/smapi"
 CALLER = Caller(
+    kind="link",
+    favorites="1",
     service="default",
     account_id="abcdefghijkl",
     provider="local",
     subject="ann",
     household_id="Sonos_abc_7d55e99",
     grant_id="grantgrantgr",
-    tier="paidPremium",
+    tier=AccountTier.PAID_PREMIUM,
 )
 MADE = keys.create(RANDOM)
 
@@ -110,7 +114,7 @@ def test_header_is_one_safe_line(text: str) -> None:
     from urllib.parse import unquote
 
     usable = text.encode(errors="ignore").decode()
-    headers = replace(CALLER, household_id=usable, subject=usable).headers()
+    headers = headers_of(replace(CALLER, household_id=usable, subject=usable))
 
     assert all(value.isascii() and value.isprintable() and " " not in value for value in headers.values())
     assert [usable, usable] == [
