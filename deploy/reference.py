@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -74,7 +74,7 @@ def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[s
     rows: list[tuple[tuple[str, ...], FieldInfo]] = []
     for name, field in model.model_fields.items():
         section = _section(field.annotation)
-        key = (*path, name, "NAME") if name == "services" else (*path, name)
+        key = (*path, name, "NAME") if get_origin(field.annotation) is dict else (*path, name)
         rows += _fields(section, key) if section else [(key, field)]
     return rows
 
@@ -91,7 +91,9 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
-    return "none" if field.default in (None, frozenset()) else f"`{field.default}`"
+    if isinstance(field.default, frozenset):
+        return f"`{', '.join(sorted(field.default))}`" if field.default else "none"
+    return "none" if field.default is None else f"`{field.default}`"
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -34,7 +34,7 @@ def headers_of(caller: Caller) -> dict[str, str]:
         "Latchkey-Provider": caller.provider,
         "Latchkey-Subject": caller.subject,
         "Latchkey-Household": caller.household_id,
-        "Latchkey-Device": caller.device_id,
+        "Latchkey-Device": _device(caller),
         "Latchkey-Tier": caller.tier,
     }
     return {name: quote(value, safe="") for name, value in values.items() if value}
@@ -48,11 +48,16 @@ def claims_of(caller: Caller) -> dict[str, str]:
         "provider": caller.provider,
         "provider_sub": caller.subject,
         "household": caller.household_id,
-        "device": caller.device_id,
+        "device": _device(caller),
         "gid": caller.grant_id,
         "tier": caller.tier,
     }
     return {name: value for name, value in values.items() if value}
+
+
+def _device(caller: Caller) -> str | None:
+    """Return the device of a caller without an account: only there it is all there is to tell them apart."""
+    return None if caller.account_id else caller.device_id
 
 
 class Voucher:

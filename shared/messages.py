@@ -11,6 +11,7 @@ import msgspec
 
 from shared.domain.account import AccountTier
 from shared.domain.link import LinkState
+from shared.domain.revocation import Scope
 
 
 class RefreshOutcome(StrEnum):
@@ -111,6 +112,23 @@ class TokenSeen(Event, frozen=True, kw_only=True):
     generation: int
 
 
+class TokenRevokeRequested(Event, frozen=True, kw_only=True):
+    """Somebody who may do so asked for an end of grants; also one page of many, going on after the last."""
+
+    kind = "token.revoke_requested"
+
+    scope: Scope
+    value: str = ""
+    """See `Selection`."""
+    reason: str
+    """Who asked, for the audit: `operator`, `account disabled`, `api client NAME`."""
+    family: int | None = None
+    started_by: int | None = None
+    """See `Limits`."""
+    after: str = ""
+    """Id of the last grant that is done; they are taken in the order of their ids."""
+
+
 class LinkChanged(Event, frozen=True, kw_only=True):
     """A link moved, or an attempt to move it was judged; read the row to see how."""
 
@@ -176,6 +194,7 @@ WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.login": (LinkLoginSubmitted,),
     "token.mint": (LinkApproved,),
     "token.refresh": (TokenRefreshRequested, TokenSeen),
+    "token.revoke": (TokenRevokeRequested,),
 }
 """Work queue -> the kinds it receives. By kind of work, so that a person who waits never stands behind a herd."""
 

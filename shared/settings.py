@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
-from shared.domain.grant import Lifetimes, ReusePolicy
+from shared.domain.grant import Lifetimes, ReusePolicy, TokenKind
 from shared.domain.link_code import LONGEST_LIFETIME
 
 PREFIX = "LATCHKEY_"
@@ -25,6 +25,7 @@ LONGEST_ISSUER = 47
 ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!\"$-~]*)?")
 """An address to call: no user or password before the host, no fragment behind the path."""
 NAME = r"^[a-z][a-z0-9-]{0,31}$"
+ApiRole = Literal["introspect", "revoke"]
 Seconds = Annotated[int, Field(gt=0)]
 Auth = Literal["link", "session_id", "stateless", "anonymous"]
 """How households of a service prove who they are."""
@@ -99,7 +100,10 @@ class TokenSettings(_Section):
 
     issuer: str | None = Field(None, min_length=1, max_length=64)
     """The `iss` of every token; default: host of the public URL."""
+    kind: TokenKind = TokenKind.REFRESHING
+    """What becomes of a stale token: a successor, or (`reauthenticate`, `permanent`) the household links again; `permanent` tokens live for `absolute`."""
     lifetime: Seconds = 3600
+    """How long a token lives, unless it is permanent."""
     jitter: float = Field(0.05, ge=0, le=0.5)
     """Largest share by which a lifetime is shortened at random."""
     idle: Seconds = 180 * 86400
@@ -108,6 +112,17 @@ class TokenSettings(_Section):
     """Linked for so long: the household has to link again."""
     private_key: Literal["derived", "sentinel"] = "derived"
     """What Sonos gets as `privateKey`: a derived key, or Sonos's own word for "there is none"."""
+
+
+class ApiClientSettings(_Section):
+    """A program of the service's own that may ask about tokens, or end them."""
+
+    secret_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256, in lower-case hex, of a long random secret; see `docs/token-api.md` for how to make both."""
+    roles: frozenset[ApiRole] = Field(min_length=1)
+    """What it may do: `introspect`, `revoke`."""
+    may_act_for: frozenset[str] = Field(frozenset({"default"}), min_length=1)
+    """The services whose tokens it may ask about; all others are unknown to it."""
 
 
 class RefreshSettings(_Section):
@@ -170,6 +185,8 @@ class Settings(BaseSettings):
         default_factory=lambda: {"default": ServiceSettings()}, min_length=1
     )
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
+    api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
+    """The programs that may use `/oauth/introspect` and `/oauth/revoke`, by client id."""
     link: LinkSettings = LinkSettings()
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()
@@ -189,6 +206,7 @@ class Settings(BaseSettings):
     def lifetimes(self) -> Lifetimes:
         """Return what the rules of grants need to know."""
         return Lifetimes(
+            kind=self.tokens.kind,
             token=self.tokens.lifetime,
             jitter=self.tokens.jitter,
             overlap=self.refresh.overlap,
@@ -256,6 +274,9 @@ def _checks(settings: Settings) -> list[tuple[bool, str]]:
     database = settings.database_url.get_secret_value()
     broker = settings.broker_url.get_secret_value()
     longest_service = max(map(len, settings.services))
+    strangers = [
+        name for name, client in settings.api_clients.items() if client.may_act_for - set(settings.services)
+    ]
     return [
         (
             url.scheme not in {"http", "https"} or not url.netloc or bool(url.query or url.fragment),
@@ -276,6 +297,10 @@ def _checks(settings: Settings) -> list[tuple[bool, str]]:
         (
             not broker.startswith(("memory://", "amqp://", "amqps://")),
             f"{PREFIX}BROKER_URL: write amqp://USER:PASSWORD@HOST, or memory:// for one process",
+        ),
+        (
+            bool(strangers),
+            f"api_clients.{', '.join(strangers)}.may_act_for: names a service that is not there; there is {', '.join(settings.services)}",
         ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(

@@ -12,6 +12,7 @@ from shared.domain import link as links
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
 from shared.domain.link import Link
+from shared.domain.revocation import Limits, Selection
 from shared.messages import (
     FamilyEnded,
     LinkApproved,
@@ -19,6 +20,7 @@ from shared.messages import (
     RefreshOutcome,
     TokenRefreshed,
     TokenRefreshRequested,
+    TokenRevokeRequested,
     TokenSeen,
     refresh_delivery_id,
 )
@@ -26,6 +28,7 @@ from shared.sealing import seal
 from shared.storage.base import AuditEvent, TokenTransaction
 from shared.worker import Batched, HandlerTable, Retry
 from token_worker.context import TokenContext
+from token_worker.revocation import end_page
 
 DELIVERY_SECONDS = 300
 """How long the answer to a refresh can be read; whoever comes later has it made again."""
@@ -64,6 +67,21 @@ async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenConte
         await context.bus.answer(message.gateway, answer)
         if judgement.ended is not None:
             await _tell_ended(judgement.ended, judgement.ended.family, context)
+
+
+async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
+    """End one page of grants, tell all gateways, and send the rest on as an event of its own."""
+    ended = await end_page(
+        context.store,
+        Selection(service=message.service, scope=message.scope, value=message.value),
+        Limits(family=message.family, started_by=message.started_by),
+        reason=message.reason,
+        after=message.after,
+    )
+    for grant in ended.grants:
+        await _tell_ended(grant, grant.family, context)
+    if ended.next_after is not None:
+        await context.bus.publish([msgspec.structs.replace(message, after=ended.next_after)])
 
 
 async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> None:
@@ -173,7 +191,7 @@ async def _refresh(
 
 
 def _key_accepted(message: TokenRefreshRequested, context: TokenContext) -> bool:
-    if message.key_hash is None:
+    if message.key_hash is None or context.mint.is_no_key(message.key_hash):
         return context.settings.refresh.without_key
     return context.mint.is_key_of(
         message.key_hash, grant_id=message.grant_id, family=message.family, generation=message.generation
@@ -218,4 +236,5 @@ HANDLERS: HandlerTable[TokenContext] = {
     LinkApproved: mint,
     TokenRefreshRequested: Batched(refresh),
     TokenSeen: Batched(note_seen),
+    TokenRevokeRequested: revoke,
 }

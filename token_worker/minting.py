@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from shared.domain.account import Account, user_id_hash_code
 from shared.domain.grant import Grant, MintingKeys
-from shared.domain.token import TokenClaims
+from shared.domain.token import SENTINEL, TokenClaims
 from shared.keys import Secret, TokenWorkerKeys
 from shared.messages import Pair
 from shared.settings import Settings
 from shared.tokens import sign
 
-SENTINEL = "alwaysReauthenticate"
-"""Sonos's own word, by field reports, for a privateKey of a service that has none."""
+_SENTINEL_HASH = hashlib.sha256(SENTINEL.encode()).hexdigest()
 
 
 class KeyGone(Exception):
@@ -32,7 +31,8 @@ class Mint:
     @classmethod
     def of(cls, keys: TokenWorkerKeys, settings: Settings) -> "Mint":
         """Return the mint that the settings describe."""
-        return cls(keys=keys, issuer=settings.issuer, sentinel=settings.tokens.private_key == "sentinel")
+        sentinel = settings.tokens.private_key == "sentinel" or not settings.tokens.kind.refreshes
+        return cls(keys=keys, issuer=settings.issuer, sentinel=sentinel)
 
     @property
     def current(self) -> MintingKeys:
@@ -54,6 +54,10 @@ class Mint:
             nickname=account.nickname,
             tier=account.tier,
         )
+
+    def is_no_key(self, key_hash: str) -> bool:
+        """Tell whether it is the sentinel, from before this service had keys: it says what sending no key says."""
+        return not self.sentinel and key_hash == _SENTINEL_HASH
 
     def is_key_of(self, key_hash: str, *, grant_id: str, family: int, generation: int) -> bool:
         """Tell whether *key_hash* (SHA-256, hex) is that of the privateKey of this generation.

@@ -69,7 +69,7 @@ BEGIN
 
   GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users TO latchkey_auth_worker;
   GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
-  GRANT UPDATE (nickname, tier) ON accounts TO latchkey_auth_worker;
+  GRANT UPDATE (nickname, tier, status) ON accounts TO latchkey_auth_worker;
   GRANT INSERT ON audit_events TO latchkey_auth_worker;
 
   -- Deleting a link deletes its login attempts, with the rights of the owner.

@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain import errors
+
 
 class AccountStatus(StrEnum):
     """Whether an account may be linked and used."""
@@ -34,6 +36,16 @@ class Account:
     nickname: str
     tier: AccountTier | None = None
     status: AccountStatus = AccountStatus.ACTIVE
+
+
+def check_enabled(account: Account) -> None:
+    """Refuse whatever is done in the name of an account that was disabled.
+
+    Raises:
+        ReauthorizationNeeded: disabled; linking again is refused, too, until it is enabled.
+    """
+    if account.status is AccountStatus.DISABLED:
+        raise errors.ReauthorizationNeeded
 
 
 def user_id_hash_code(account_id: str) -> str:

@@ -27,6 +27,31 @@ class GrantStatus(StrEnum):
     REVOKED = "revoked"
 
 
+class TokenKind(StrEnum):
+    """What becomes of a token whose time is over: Sonos's three kinds (docs.sonos.com, "Use authentication tokens").
+
+    With the latter two there is nothing to refresh with: `privateKey` is the sentinel, nobody asks token_worker, and the
+    database's clock alone decides whether a token is over, since what follows from it is a person who has to act.
+
+        kind             lives for            stale in a call           refreshAuthToken
+        refreshing       `lifetime`           the successor             the successor, stale or not
+        reauthenticate   `lifetime`           reauthorize               the same pair while it lives, else reauthorize
+        permanent        `absolute`           reauthorize               the same pair while it lives, else reauthorize
+
+    `refreshAuthToken` gives the same pair again because Sonos asks after some REST endpoint said 401: that endpoint's
+    trouble must not unlink a household whose token is good.
+    """
+
+    REFRESHING = "refreshing"
+    REAUTHENTICATE = "reauthenticate"
+    PERMANENT = "permanent"
+
+    @property
+    def refreshes(self) -> bool:
+        """Tell whether a stale token has a successor."""
+        return self is TokenKind.REFRESHING
+
+
 class ReusePolicy(StrEnum):
     """What happens when an old generation comes back after its successor was in use."""
 
@@ -38,6 +63,7 @@ class ReusePolicy(StrEnum):
 class Lifetimes:
     """How long tokens and grants live; seconds."""
 
+    kind: TokenKind = TokenKind.REFRESHING
     token: int = 3600
     jitter: float = 0.05
     """Share of the token's lifetime by which it is shortened at most, at random, so that households do not refresh in step."""
@@ -149,6 +175,10 @@ def refresh(
         raise errors.ReauthorizationNeeded
     if now >= grant.used_at + lifetimes.idle or now >= grant.family_started_at + lifetimes.absolute:
         raise errors.ReauthorizationNeeded
+    if not lifetimes.kind.refreshes:
+        # A gateway that was started before the kind was changed asks all the same.
+        check_unexpired(presented, now=now)
+        return grant
     if presented.generation >= grant.generation:
         caught_up = replace(
             grant, generation=presented.generation, seen_generation=presented.generation, used_at=now
@@ -186,6 +216,19 @@ def check_usable(grant: Grant | None, presented: Presented) -> None:
         raise errors.ReauthorizationNeeded
 
 
+def check_unexpired(presented: Presented, *, now: int) -> None:
+    """Refuse a token whose time is over and for which there is no successor.
+
+    Args:
+        now: the database's clock; a gateway's own may be wrong, and would unlink every household.
+
+    Raises:
+        ReauthorizationNeeded: it is over.
+    """
+    if now >= presented.expires_at:
+        raise errors.ReauthorizationNeeded
+
+
 def _rotate(grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening: float, now: int) -> Grant:
     return replace(
         grant,
@@ -199,4 +242,7 @@ def _rotate(grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening
 
 
 def _lifetime(lifetimes: Lifetimes, shortening: float) -> int:
+    if lifetimes.kind is TokenKind.PERMANENT:
+        # Minted when the family begins and never again, so both end together.
+        return lifetimes.absolute
     return max(1, int(lifetimes.token * (1 - lifetimes.jitter * shortening)))

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from shared.domain import errors
 
+SENTINEL = "alwaysReauthenticate"
+"""Sonos's own word, by field reports, for a privateKey of a service that has none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenClaims:

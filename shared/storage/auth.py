@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from operator import attrgetter
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.domain.account import Account
+from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Link
 from shared.storage.base import AuthStore, AuthTransaction, LocalUser, LoginAttempt
 from shared.storage.link_transaction import SqlLinkTransaction
@@ -31,6 +31,11 @@ _ATTEMPTS = (
 )
 _LOCAL_USERS = select(local_users).where(local_users.c.service == bindparam("service"))
 _LOCAL_USER = _LOCAL_USERS.where(local_users.c.name == bindparam("name"))
+_SET_STATUS = (
+    update(accounts)
+    .where(accounts.c.account_id == bindparam("id_of_account"))
+    .values(status=bindparam("new_status"))
+)
 
 
 class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
@@ -64,6 +69,10 @@ class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
         ).returning(accounts)
         result = await self._session.execute(statement, account_values(account))
         return account_from(result.mappings().one())
+
+    async def set_account_status(self, account_id: str, status: AccountStatus) -> None:
+        """Enable or disable an account."""
+        await self._session.execute(_SET_STATUS, {"id_of_account": account_id, "new_status": status.value})
 
     async def local_user(self, service: str, name: str) -> LocalUser | None:
         """Return a local user by the name signed in with."""

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from shared.domain.account import Account
+from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
 from shared.domain.link import Link
+from shared.domain.revocation import Selection
 
 
 class StoreUnavailable(Exception):
@@ -117,6 +118,10 @@ class ReadStore(Protocol):
         """Return a grant and its account."""
         ...
 
+    async def grants(self, selection: Selection, *, after: str = "", limit: int) -> tuple[GrantView, ...]:
+        """Return selected grants, ended ones too, with their accounts: by id, beginning behind *after*, at most *limit*."""
+        ...
+
     async def delivery(self, delivery_id: str) -> bytes | None:
         """Return an unexpired sealed pair."""
         ...
@@ -182,6 +187,10 @@ class AuthTransaction(LinkTransaction, Protocol):
         """
         ...
 
+    async def set_account_status(self, account_id: str, status: AccountStatus) -> None:
+        """Enable or disable an account; nothing happens where there is none."""
+        ...
+
     async def local_user(self, service: str, name: str) -> LocalUser | None:
         """Return a local user by the name signed in with."""
         ...
@@ -204,6 +213,13 @@ class TokenTransaction(LinkTransaction, Protocol):
 
     async def grant_of(self, *, service: str, account_id: str, household_id: str) -> Grant | None:
         """Return the grant of an account in a household."""
+        ...
+
+    async def grants(self, selection: Selection, *, after: str = "", limit: int) -> tuple[Grant, ...]:
+        """Return selected grants, ended ones too: by id, beginning behind *after*, at most *limit*.
+
+        Until the transaction ends nobody else can change them.
+        """
         ...
 
     async def insert_grant(self, grant: Grant) -> None:

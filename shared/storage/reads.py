@@ -1,14 +1,17 @@
-"""The gateway's store: four look-ups, and no way to write.
+"""The gateway's store: its look-ups, and no way to write.
 
 Each is one statement that brings the database's time along. Polls and the grants of guarded calls come in herds, so those
 that arrive while one is under way are gathered into the next.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.domain.revocation import Selection
+from shared.storage import selecting
 from shared.storage.base import GrantView, LinkView, PollView, ReadStore
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
@@ -40,6 +43,7 @@ _GRANTS = (
     .join_from(grants, accounts)
     .where(is_one_of(grants.c.grant_id, bindparam("ids", type_=Keys)))
 )
+_SELECTED = selecting.pages(select(grants, accounts, _NOW).join_from(grants, accounts))
 _DELIVERY = select(deliveries.c.sealed).where(
     deliveries.c.delivery_id == bindparam("delivery_id"), _UNEXPIRED
 )
@@ -75,6 +79,12 @@ class SqlReadStore(ReadStore):
         """Return a grant and its account."""
         return await self._grants.get(grant_id)
 
+    async def grants(self, selection: Selection, *, after: str = "", limit: int) -> tuple[GrantView, ...]:
+        """Return selected grants with their accounts, by id."""
+        parameters = selecting.parameters(selection, after=after, limit=limit)
+        rows = await fetch(self._engine, _SELECTED[selection.scope], parameters)
+        return tuple(_grant_view(row) for row in rows)
+
     async def delivery(self, delivery_id: str) -> bytes | None:
         """Return an unexpired sealed pair."""
         rows = await fetch(self._engine, _DELIVERY, {"delivery_id": delivery_id})
@@ -99,10 +109,9 @@ class SqlReadStore(ReadStore):
 
     async def _find_grants(self, grant_ids: Sequence[str]) -> Mapping[str, GrantView]:
         rows = await fetch(self._engine, _GRANTS, {"ids": grant_ids})
-        found = {}
-        for row in rows:
-            grant, account = split(row, grants, accounts)
-            found[row.grant_id] = GrantView(
-                grant=grant_from(grant), account=account_from(account), now=row.now
-            )
-        return found
+        return {row.grant_id: _grant_view(row) for row in rows}
+
+
+def _grant_view(row: Row[Any]) -> GrantView:
+    grant, account = split(row, grants, accounts)
+    return GrantView(grant=grant_from(grant), account=account_from(account), now=row.now)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0001"
+VERSION = "0002"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -95,7 +95,7 @@ grants = Table(
     Column("grant_id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
-    Column("household_id", Text, nullable=False),
+    Column("household_id", Text, nullable=False, index=True),
     Column("status", Text, nullable=False),
     Column("family", Integer, nullable=False),
     Column("generation", Integer, nullable=False),

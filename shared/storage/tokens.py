@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import ReturningDelete
 
 from shared.domain.grant import Grant
+from shared.domain.revocation import Selection
+from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import grant_from, grant_values
@@ -22,6 +24,7 @@ _GRANT_OF = select(grants).where(
     grants.c.household_id == bindparam("household_id"),
     grants.c.service == bindparam("service"),
 )
+_SELECTED = selecting.pages(select(grants).with_for_update())
 
 
 def _oldest(key: Column[str], expires_at: Column[int]) -> ReturningDelete[tuple[str]]:
@@ -58,6 +61,12 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
         key = {"service": service, "account_id": account_id, "household_id": household_id}
         row = await self._session.first(_GRANT_OF, key)
         return None if row is None else grant_from(row)
+
+    async def grants(self, selection: Selection, *, after: str = "", limit: int) -> tuple[Grant, ...]:
+        """Return selected grants by id, locked."""
+        parameters = selecting.parameters(selection, after=after, limit=limit)
+        rows = await self._session.execute(_SELECTED[selection.scope], parameters)
+        return tuple(grant_from(row) for row in rows.mappings())
 
     async def insert_grant(self, grant: Grant) -> None:
         """Insert a new grant."""

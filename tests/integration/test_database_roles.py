@@ -55,7 +55,7 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
 CHANGEABLE: dict[str, dict[str, set[str]]] = {
     GATEWAY: {},
     AUTH_WORKER: {
-        "accounts": {"nickname", "tier"},
+        "accounts": {"nickname", "tier", "status"},
         "links": {"state", "account_id", "browser", "version"},
     },
     TOKEN_WORKER: {

@@ -10,7 +10,8 @@ from shared import keys
 from shared.context import SystemRandom
 from shared.domain.account import Account
 from shared.domain.grant import Grant, GrantStatus
-from token_worker.minting import SENTINEL, KeyGone, Mint
+from shared.domain.token import SENTINEL
+from token_worker.minting import KeyGone, Mint
 
 OLD, NEW = (keys.create(SystemRandom().token_bytes).token_worker for _ in range(2))
 ROTATED = keys.TokenWorkerKeys(

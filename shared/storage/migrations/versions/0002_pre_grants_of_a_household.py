@@ -1,0 +1,12 @@
+"""An index to find the grants of a household, which are listed and revoked by it."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("ix_grants_household_id", "grants", ["household_id"])
