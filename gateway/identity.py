@@ -33,6 +33,7 @@ def headers_of(caller: Caller) -> dict[str, str]:
         "Latchkey-Account": caller.account_id,
         "Latchkey-Provider": caller.provider,
         "Latchkey-Subject": caller.subject,
+        "Latchkey-Nickname": caller.nickname,
         "Latchkey-Household": caller.household_id,
         "Latchkey-Device": _device(caller),
         "Latchkey-Tier": caller.tier,

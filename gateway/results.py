@@ -66,6 +66,11 @@ def refresh_key(request_id: str) -> Hashable:
     return ("refresh", request_id)
 
 
+def family_key(grant_id: str) -> Hashable:
+    """Return what the end of a grant's family is awaited under."""
+    return ("family", grant_id)
+
+
 def _link_key_of(event: Event) -> Hashable:
     assert isinstance(event, LinkChanged)
     return link_key(event.link_id)
@@ -78,7 +83,7 @@ def _refresh_key_of(event: Event) -> Hashable:
 
 def _family_key_of(event: Event) -> Hashable:
     assert isinstance(event, FamilyEnded)
-    return ("family", event.grant_id)
+    return family_key(event.grant_id)
 
 
 _KEYS: dict[type[Event], Callable[[Event], Hashable]] = {

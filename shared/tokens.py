@@ -5,7 +5,7 @@ There is no `typ` in the header: the key signs authTokens and nothing else, so t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -41,10 +41,18 @@ class TokenVerifier:
         Raises:
             TokenRefused: not a token of ours, or for another service.
         """
+        return self.verify_for(token, services=(service,))
+
+    def verify_for(self, token: str, *, services: Collection[str]) -> TokenClaims:
+        """Return the claims of a genuine token for one of *services*, expired or not.
+
+        Raises:
+            TokenRefused: not a token of ours, or for another service.
+        """
         if len(token) > LONGEST:
             raise errors.TokenRefused("longer than any token of this service")
         claims = claims_from_payload(self._payload(token))
-        if claims.issuer != self._issuer or claims.service != service:
+        if claims.issuer != self._issuer or claims.service not in services:
             raise errors.TokenRefused("issued elsewhere, or for another service")
         return claims
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from gateway.caller import Caller
 from gateway.context import GatewayContext
@@ -9,11 +11,12 @@ from gateway.operations import pairs
 from gateway.operations.request import Request
 from gateway.results import refresh_key
 from gateway.smapi.faults import TokenRefreshRequired
-from gateway.smapi.results import DeviceAuthTokenResult
+from gateway.smapi.results import DeviceAuthTokenResult, UserInfo
 from shared.domain import grant as rules
+from shared.domain.account import check_enabled, user_id_hash_code
 from shared.domain.errors import ReauthorizationNeeded, TokenRefused, TryAgainLater
 from shared.domain.grant import Presented
-from shared.domain.token import TokenClaims
+from shared.domain.token import SENTINEL, TokenClaims
 from shared.messages import (
     RefreshOutcome,
     TokenRefreshed,
@@ -24,23 +27,35 @@ from shared.messages import (
 from shared.storage.base import GrantView
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whose token it is, as of now."""
+
+    claims: TokenClaims
+    view: GrantView
+
+
 async def guard(request: Request, context: GatewayContext) -> Caller:
     """Return whose call this is.
 
     Raises:
         TokenRefused: no token, or not one of ours.
         TokenRefreshRequired: the token is stale; the fault carries its successor.
-        ReauthorizationNeeded: the grant has ended.
+        ReauthorizationNeeded: the grant has ended, the account is disabled, or the token is stale and has no successor.
         TryAgainLater: the successor could not be had in time.
     """
     claims = genuine(request, context)
-    if claims.is_stale(context.clock.now()):
+    if not context.settings.tokens.kind.refreshes:
+        view = await _living(claims, correlation_id=request.correlation_id, context=context)
+    elif claims.is_stale(context.clock.now()):
         raise TokenRefreshRequired(await successor(claims, request, context))
-    view = await context.store.grant(claims.grant_id)
-    if view is None:
-        raise ReauthorizationNeeded
-    rules.check_usable(view.grant, _presented(claims))
-    _tell_seen(claims, view, request, context)
+    else:
+        view = await _usable(claims, correlation_id=request.correlation_id, context=context)
+    return caller_of(view, device_id=request.credentials.device_id)
+
+
+def caller_of(view: GrantView, *, device_id: str | None = None) -> Caller:
+    """Return who is asking, as the rows behind a token have it."""
     return Caller(
         kind="link",
         service=view.grant.service,
@@ -50,10 +65,42 @@ async def guard(request: Request, context: GatewayContext) -> Caller:
         nickname=view.account.nickname,
         tier=view.account.tier,
         household_id=view.grant.household_id,
-        device_id=request.credentials.device_id,
+        device_id=device_id,
         grant_id=view.grant.grant_id,
         favorites=f"{view.grant.grant_id}-{view.grant.family}",
     )
+
+
+async def holder(
+    token: str, *, services: Collection[str], correlation_id: str, context: GatewayContext
+) -> Holder:
+    """Return whose token this is, wherever it was presented: every check of the guard, and no minute of grace.
+
+    Raises:
+        TokenRefused: not a token of ours, or for none of the *services*.
+        ReauthorizationNeeded: stale, its grant has ended, or its account is disabled.
+        StoreUnavailable: it cannot be told now.
+    """
+    claims = context.verifier.verify_for(token, services=services)
+    view = await _living(claims, correlation_id=correlation_id, context=context)
+    return Holder(claims=claims, view=view)
+
+
+async def _living(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> GrantView:
+    view = await _usable(claims, correlation_id=correlation_id, context=context)
+    rules.check_unexpired(presented(claims), now=view.now)
+    return view
+
+
+async def _usable(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> GrantView:
+    """Return the row behind a token, however old, if nobody has ended it."""
+    view = await context.store.grant(claims.grant_id)
+    if view is None:
+        raise ReauthorizationNeeded
+    rules.check_usable(view.grant, presented(claims))
+    check_enabled(view.account)
+    _tell_seen(claims, view, correlation_id, context)
+    return view
 
 
 def genuine(request: Request, context: GatewayContext) -> TokenClaims:
@@ -70,14 +117,32 @@ def genuine(request: Request, context: GatewayContext) -> TokenClaims:
 async def successor(claims: TokenClaims, request: Request, context: GatewayContext) -> DeviceAuthTokenResult:
     """Return the pair that answers a genuine token; concurrent presenters share one round trip to token_worker.
 
+    Where tokens have no successor it is the same pair, while it lives (`TokenKind`).
+
     Raises:
         ReauthorizationNeeded: the household has to link again.
         TokenRefused: the key that came with the token is not its own.
         TryAgainLater: no result in time; asking again gives the same pair.
     """
+    if not context.settings.tokens.kind.refreshes:
+        return await _same_pair(claims, request, context)
     event = _refresh_requested(claims, request, context)
     flight = (event.service, event.grant_id, event.family, event.generation, event.key_hash)
     return await context.refreshes.join(flight, lambda: _refreshed(event, context))
+
+
+async def _same_pair(claims: TokenClaims, request: Request, context: GatewayContext) -> DeviceAuthTokenResult:
+    view = await _living(claims, correlation_id=request.correlation_id, context=context)
+    assert request.credentials.token is not None  # these are its claims
+    return DeviceAuthTokenResult(
+        auth_token=request.credentials.token,
+        private_key=SENTINEL,
+        user_info=UserInfo(
+            user_id_hash_code=user_id_hash_code(view.account.account_id),
+            account_tier=view.account.tier,
+            nickname=view.account.nickname,
+        ),
+    )
 
 
 async def _refreshed(event: TokenRefreshRequested, context: GatewayContext) -> DeviceAuthTokenResult:
@@ -114,13 +179,13 @@ def _refresh_requested(
     )
 
 
-def _tell_seen(claims: TokenClaims, view: GrantView, request: Request, context: GatewayContext) -> None:
+def _tell_seen(claims: TokenClaims, view: GrantView, correlation_id: str, context: GatewayContext) -> None:
     """Tell token_worker of the first sight of a generation; the row itself says whether anybody has."""
     if view.grant.seen_generation >= claims.generation or view.grant.generation < claims.generation:
         return
     event = TokenSeen(
-        service=request.service,
-        correlation_id=request.correlation_id,
+        service=claims.service,
+        correlation_id=correlation_id,
         grant_id=claims.grant_id,
         family=claims.family,
         generation=claims.generation,
@@ -128,5 +193,6 @@ def _tell_seen(claims: TokenClaims, view: GrantView, request: Request, context: 
     context.sightings.tell(event, context.bus)
 
 
-def _presented(claims: TokenClaims) -> Presented:
+def presented(claims: TokenClaims) -> Presented:
+    """Return what the rules of grants ask of a token."""
     return Presented(family=claims.family, generation=claims.generation, expires_at=claims.expires_at)
