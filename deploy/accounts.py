@@ -1,10 +1,13 @@
 """What `latchkey accounts` does: the accounts of this installation itself."""
 
 from auth_worker.providers import local
+from deploy import grants
 from shared import bootstrap
 from shared.context import SystemRandom, random_id
+from shared.domain.account import Account, AccountStatus
+from shared.domain.revocation import Scope, Selection
 from shared.settings import Settings
-from shared.storage.base import LocalUser
+from shared.storage.base import AuditEvent, AuthTransaction, LocalUser
 
 
 async def add(settings: Settings, *, service: str, name: str, password: str) -> bool:
@@ -24,3 +27,49 @@ async def listed(settings: Settings, *, service: str) -> tuple[LocalUser, ...]:
     """Return all accounts of a service, by name."""
     async with bootstrap.open_auth_store(settings) as store, store.transaction() as transaction:
         return await transaction.local_users(service)
+
+
+async def disable(settings: Settings, *, service: str, name: str) -> str:
+    """Disable an account, revoke what it has linked, and return what to tell the operator.
+
+    Disabled first: whoever links or refreshes in between is refused.
+
+    Raises:
+        ValueError: there is no such account.
+        BusUnavailable: it is disabled, but token_worker could not be told to revoke; run it again.
+    """
+    account_id = await set_status(settings, service=service, name=name, status=AccountStatus.DISABLED)
+    selection = Selection(service=service, scope=Scope.ACCOUNT, value=account_id)
+    revoked = await grants.revoke(settings, selection, reason="account disabled")
+    return f"disabled {name}; {revoked}"
+
+
+async def set_status(settings: Settings, *, service: str, name: str, status: AccountStatus) -> str:
+    """Set whether an account may be linked and used, and return its id.
+
+    Raises:
+        ValueError: there is no such account.
+    """
+    async with bootstrap.open_auth_store(settings) as store, store.transaction() as transaction:
+        user = await transaction.local_user(service, local.normal_name(name))
+        if user is None:
+            raise ValueError(f"no account {name!r}; `latchkey accounts list` shows all")
+        account = await _account(transaction, user)
+        if account.status is not status:
+            await transaction.set_account_status(account.account_id, status)
+            kind = "account.disabled" if status is AccountStatus.DISABLED else "account.enabled"
+            await transaction.audit(AuditEvent(kind=kind, service=service, account_id=account.account_id))
+    return account.account_id
+
+
+async def _account(transaction: AuthTransaction, user: LocalUser) -> Account:
+    """Return the account of a user: one who has never signed in gets it here, so that it can be disabled."""
+    return await transaction.upsert_account(
+        Account(
+            account_id=random_id(SystemRandom()),
+            service=user.service,
+            provider=local.NAME,
+            subject=user.subject,
+            nickname=user.nickname,
+        )
+    )

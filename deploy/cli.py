@@ -2,10 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,49 +14,21 @@ import gateway.__main__ as gateway
 import token_worker.__main__ as token_worker
 from deploy import accounts as local_accounts
 from deploy import embedded
+from deploy.grant_commands import grants
+from deploy.options import DEFAULT_LISTEN, known_service
+from deploy.options import data_option as _data
+from deploy.options import explained as _explained
+from deploy.options import service_option as _service
+from deploy.options import settings_of as _settings
 from shared import bootstrap, keys
 from shared.context import SystemRandom
-from shared.keys import KeysError
-from shared.settings import PREFIX, Settings, SettingsError, load
-from shared.storage.base import StoreUnavailable
+from shared.domain.account import AccountStatus
+from shared.settings import PREFIX, Settings, load
 
 DEMO_NAME = "demo"
 DEMO_PASSWORD = "open-the-door"  # noqa: S105 - printed to whoever starts the demo
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 DEFAULT_DATA = Path("latchkey-data")
-DEFAULT_LISTEN = "127.0.0.1:8080"
-
-ParamsT = ParamSpec("ParamsT")
-ReturnT = TypeVar("ReturnT")
-
-_data = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of an embedded installation, instead of LATCHKEY_DATABASE_URL and the like.",
-)
-_service = click.option("--service", default="default", show_default=True, help="Which Sonos service.")
-
-
-def _explained(command: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
-    """Turn the errors a user can mend into one message and exit status 2."""
-
-    @wraps(command)
-    def run(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ReturnT:
-        try:
-            return command(*args, **kwargs)
-        except (SettingsError, KeysError, StoreUnavailable, ValueError) as error:
-            click.echo(f"latchkey: {error}", err=True)
-            raise SystemExit(bootstrap.UNUSABLE) from None
-
-    return run
-
-
-def _settings(data: Path | None) -> Settings:
-    if data is None:
-        return load()
-    if not (data / "latchkey.db").exists():
-        raise ValueError(f"no installation in {data}; start one with `latchkey up --data {data}`")
-    return load(**embedded.settings_for(data, listen=DEFAULT_LISTEN, public_url=None))
 
 
 @click.group(context_settings=HELP)
@@ -202,9 +172,7 @@ def add(name: str, service: str, data: Path | None, *, password_stdin: bool) -> 
 
     Example:  echo "$PASSWORD" | latchkey accounts add ann --password-stdin --data latchkey-data
     """
-    settings = _settings(data)
-    if service not in settings.services:
-        raise ValueError(f"no service {service!r}; there is {', '.join(settings.services)}")
+    settings = known_service(_settings(data), service)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked_password()
     if not asyncio.run(local_accounts.add(settings, service=service, name=name, password=password)):
         raise ValueError(f"there is an account {name!r} already")
@@ -228,6 +196,39 @@ def list_accounts(service: str, data: Path | None) -> None:
     for user in asyncio.run(local_accounts.listed(_settings(data), service=service)):
         table.add_row(user.name, user.nickname)
     Console().print(table)
+
+
+@accounts.command()
+@click.argument("name")
+@_service
+@_data
+@_explained
+def disable(name: str, service: str, data: Path | None) -> None:
+    """Refuse an account from now on: no sign-in, no token, and what it has linked is revoked.
+
+    Example:  latchkey accounts disable ann --data latchkey-data
+    """
+    settings = known_service(_settings(data), service)
+    click.echo(asyncio.run(local_accounts.disable(settings, service=service, name=name)))
+
+
+@accounts.command()
+@click.argument("name")
+@_service
+@_data
+@_explained
+def enable(name: str, service: str, data: Path | None) -> None:
+    """Let a disabled account sign in again; its households have to be linked again.
+
+    Example:  latchkey accounts enable ann --data latchkey-data
+    """
+    settings = known_service(_settings(data), service)
+    status = AccountStatus.ACTIVE
+    asyncio.run(local_accounts.set_status(settings, service=service, name=name, status=status))
+    click.echo(f"enabled {name}")
+
+
+main.add_command(grants)
 
 
 @main.group()

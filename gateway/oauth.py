@@ -150,8 +150,11 @@ _NEVER_STORED = {"Cache-Control": "no-store"}
 async def _form(request: web.Request) -> dict[str, str]:
     if request.content_type != FORM:
         raise BadForm
-    async with asyncio.timeout(BODY_SECONDS):
-        fields = await request.post()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            fields = await request.post()
+    except (LookupError, ValueError) as error:
+        raise BadForm from error  # an unknown charset, or bytes that are not of it
     if len(set(fields)) != len(fields) or len(request.headers.getall("Authorization", ())) > 1:
         raise BadForm
     return {name: value for name, value in fields.items() if isinstance(value, str)}
