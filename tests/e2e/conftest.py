@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -47,7 +48,16 @@ async def processes(postgres_url: str, rabbit_url: str, tmp_path: Path) -> Async
 @pytest.fixture
 async def embedded(sqlite_url: str, tmp_path: Path) -> AsyncIterator[System]:
     """One process on SQLite and the in-process bus: where the form does not matter, this is the fastest."""
-    with deployment(tmp_path, database_url=sqlite_url, broker_url="memory://") as prepared:
+    async with started(tmp_path, sqlite_url) as prepared:
+        yield prepared
+
+
+@asynccontextmanager
+async def started(
+    folder: Path, database_url: str, broker_url: str = "memory://", **environment: str
+) -> AsyncIterator[System]:
+    """One process with settings of its own, and one account."""
+    with deployment(folder, database_url=database_url, broker_url=broker_url, extra=environment) as prepared:
         await add_account(prepared)
         prepared.start_gateway("embedded", ("-c", EMBEDDED))
         await prepared.ready()

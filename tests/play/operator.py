@@ -18,10 +18,13 @@ from deploy import accounts
 from shared import keys
 from shared.context import SystemRandom
 from shared.settings import load
+from tests.play.database import execute
 from tests.play.person import NAME, PASSWORD
 
 EMBEDDED = "from deploy import embedded; from shared import bootstrap; bootstrap.run_process(embedded.serve)"
 """All three services in one process, on whatever the environment names."""
+COMMAND = "from deploy.cli import main; main(prog_name='latchkey')"
+"""What an operator types as `latchkey`."""
 PATIENCE = 60.0
 """Seconds after which something that does not come is taken for broken."""
 
@@ -85,6 +88,25 @@ class System:
         process = Process(name=name, popen=popen, log=log)
         self.processes.append(process)
         return process
+
+    async def run(self, *arguments: str) -> str:
+        """Run the `latchkey` command to its end, in a process of its own, and return what it says."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", COMMAND, *arguments),
+            env=self.environment,
+            cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
+        return output.decode()
+
+    async def until_all_grants_ended(self) -> None:
+        """Wait until what was asked to be revoked is."""
+        async with asyncio.timeout(PATIENCE):
+            while await execute(self.database_url, "SELECT 1 FROM grants WHERE status = 'active'"):
+                await asyncio.sleep(0.02)
 
     def start_gateway(self, name: str, command: Sequence[str] = ("-m", "gateway")) -> Process:
         """Start a gateway, or something with a gateway in it, on a port of its own."""
