@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from shared.domain.account import Account, AccountTier
+from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
+from shared.domain.revocation import Scope, Selection
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthStore, LocalUser, LoginAttempt, TokenStore
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
 from shared.storage.sql import (
@@ -78,6 +79,16 @@ async def open_stores(url: str, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> AsyncI
         yield Stores(read=read, auth=auth, token=token)
 
 
+def selections_of(grant: Grant) -> tuple[Selection, ...]:
+    """Return every way in which a grant can be selected."""
+    return (
+        Selection(service=grant.service, scope=Scope.GRANT, value=grant.grant_id),
+        Selection(service=grant.service, scope=Scope.ACCOUNT, value=grant.account_id),
+        Selection(service=grant.service, scope=Scope.HOUSEHOLD, value=grant.household_id),
+        Selection(service=grant.service, scope=Scope.ALL),
+    )
+
+
 async def insert_link(store: AuthStore, link: Link = LINK) -> Link:
     """Insert a link that was not there."""
     async with store.transaction() as transaction:
@@ -120,6 +131,8 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         account = await transaction.upsert_account(ACCOUNT)
         account = await transaction.upsert_account(replace(ACCOUNT, nickname="Zoë", tier=None))
         assert await transaction.account(account.account_id)
+        for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
+            await transaction.set_account_status(account.account_id, status)
         link = await transaction.link(LINK.link_id)
         assert link is not None
         authenticated = replace(
@@ -154,6 +167,8 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
         assert grant == await transaction.grant_of(
             service=grant.service, account_id=grant.account_id, household_id=grant.household_id
         )
+        for selection in selections_of(grant):
+            assert (grant,) == await transaction.grants(selection, limit=10)
         everything_else = replace(
             grant,
             status=GrantStatus.REVOKED,

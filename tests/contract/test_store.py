@@ -9,7 +9,9 @@ from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.domain.account import Account, AccountStatus
+from shared.domain.grant import GrantStatus
 from shared.domain.link import Link, LinkState
+from shared.domain.revocation import Scope, Selection
 from shared.storage.base import (
     AttemptOutcome,
     AuditEvent,
@@ -556,6 +558,21 @@ class TestAccounts:
         assert 1 == len(set(account_ids))
 
 
+class TestAccountStatus:
+    async def test_it_changes_alone(self, stores: Stores) -> None:
+        """Disabled and enabled again, and signing in does not enable; an unknown account is no error."""
+        seen = []
+        for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
+            async with stores.auth.transaction() as transaction:
+                await transaction.upsert_account(ACCOUNT)
+                await transaction.set_account_status(ACCOUNT.account_id, status)
+                await transaction.set_account_status("nobody", status)
+            async with stores.auth.transaction() as transaction:
+                seen.append(await transaction.upsert_account(ACCOUNT))
+
+        assert [replace(ACCOUNT, status=AccountStatus.DISABLED), ACCOUNT] == seen
+
+
 class TestLocalUsers:
     async def test_a_name_is_taken_once(self, stores: Stores) -> None:
         """The first to take a name keeps it; in another service it is free."""
@@ -651,6 +668,83 @@ class TestGrants:
 
         assert view is not None
         assert new == view.grant
+
+
+class TestSelections:
+    async def test_each_way_selects_its_own(self, stores: Stores) -> None:
+        """By grant, account, household and all of the service: no more and no less, in the order of their ids."""
+        for number, (service, account, household) in enumerate(
+            (
+                ("default", "ann", "here"),
+                ("default", "bob", "here"),
+                ("default", "ann", "there"),
+                ("other", "ann", "here"),
+            )
+        ):
+            async with stores.auth.transaction() as transaction:
+                await transaction.upsert_account(replace(ACCOUNT, account_id=account, subject=account))
+            async with stores.token.transaction() as transaction:
+                await transaction.insert_grant(
+                    replace(
+                        GRANT,
+                        grant_id=f"grant-{number}",
+                        service=service,
+                        account_id=account,
+                        household_id=household,
+                    )
+                )
+        wanted = {
+            (Scope.GRANT, "grant-1"): ["grant-1"],
+            (Scope.ACCOUNT, "ann"): ["grant-0", "grant-2"],
+            (Scope.HOUSEHOLD, "here"): ["grant-0", "grant-1"],
+            (Scope.ALL, ""): ["grant-0", "grant-1", "grant-2"],
+            (Scope.GRANT, "grant-3"): [],
+            (Scope.HOUSEHOLD, ""): [],
+        }
+        locked, read = {}, {}
+        for scope, value in wanted:
+            selection = Selection(service="default", scope=scope, value=value)
+            async with stores.token.transaction() as transaction:
+                found = await transaction.grants(selection, limit=10)
+            locked[scope, value] = [grant.grant_id for grant in found]
+            views = await stores.read.grants(selection, limit=10)
+            read[scope, value] = [view.grant.grant_id for view in views]
+
+        assert (wanted, wanted) == (locked, read)
+
+    async def test_pages_follow_each_other(self, stores: Stores) -> None:
+        """Every grant is on one page, whatever the size of the pages; each comes whole, with its account."""
+        grants = [replace(GRANT, grant_id=f"g{n}", household_id=f"h{n}") for n in range(5)]
+        for grant in grants:
+            await insert_grant(stores, grant)
+        everything = Selection(service="default", scope=Scope.ALL)
+        read, locked, after = [], [], ""
+        while views := await stores.read.grants(everything, after=after, limit=2):
+            async with stores.token.transaction() as transaction:
+                locked += await transaction.grants(everything, after=after, limit=2)
+            read += views
+            after = views[-1].grant.grant_id
+
+        assert (grants, grants) == (locked, [view.grant for view in read])
+        assert [ACCOUNT] * 5 == [view.account for view in read]
+
+    async def test_a_refresh_waits_for_a_revocation(self, stores: Stores) -> None:
+        """What was selected in a transaction cannot be changed by another before it ends."""
+        await insert_grant(stores)
+
+        async def refresh() -> None:
+            async with stores.token.transaction() as other:
+                await other.swap_grant(GRANT, replace(GRANT, generation=2, version=2))
+
+        async with stores.token.transaction() as transaction:
+            (grant,) = await transaction.grants(
+                Selection(service="default", scope=Scope.GRANT, value=GRANT.grant_id), limit=1
+            )
+            late = asyncio.create_task(refresh())
+            await asyncio.sleep(0)
+            await transaction.swap_grant(grant, replace(grant, status=GrantStatus.REVOKED, version=2))
+        with pytest.raises(Conflict):
+            await late
 
 
 class TestDeliveries:

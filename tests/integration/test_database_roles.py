@@ -13,7 +13,7 @@ from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
 from tests.services.postgres import PostgresServer
-from tests.store_samples import LINK, work_as_auth_worker, work_as_token_worker
+from tests.store_samples import LINK, selections_of, work_as_auth_worker, work_as_token_worker
 
 ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
 
@@ -233,12 +233,14 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         await read.check()
         polled = await read.poll(LINK.link_id)
         grant_view = await read.grant(grant.grant_id)
+        selected = [await read.grants(selection, limit=10) for selection in selections_of(grant)]
         delivery = await read.delivery(LINK.link_id)
 
     assert view is not None
     assert authenticated == view.link
     assert grant_view is not None
     assert grant == grant_view.grant
+    assert [[grant]] * 4 == [[view.grant for view in views] for views in selected]
     assert (None, None) == (polled, delivery)
 
 

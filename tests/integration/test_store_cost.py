@@ -18,6 +18,7 @@ from tests.store_samples import (
     insert_link,
     open_stores,
     put_delivery,
+    selections_of,
     work_as_auth_worker,
     work_as_token_worker,
 )
@@ -49,6 +50,8 @@ async def _everything(url: str) -> None:
         await stores.read.link(LINK.link_id)
         await work_as_token_worker(stores.token, link)
         await stores.read.grant(GRANT.grant_id)
+        for selection in selections_of(GRANT):
+            await stores.read.grants(selection, limit=10)
         await stores.read.delivery(LINK.link_id)
 
 
