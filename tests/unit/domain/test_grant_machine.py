@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.domain import errors, grant
 from shared.domain.grant import Grant, GrantStatus, Lifetimes, MintingKeys, Presented
+from shared.domain.revocation import Limits, is_meant
 
 LIFETIMES = Lifetimes()
 KEYS = MintingKeys(signing_key_id="s1", derivation_key_id="d1")
@@ -105,6 +106,15 @@ class GrantMachine(RuleBasedStateMachine):
     def revoke(self) -> None:
         self.revoked_families.add(self.row.family)
         self._commit(grant.revoke(self.row))
+
+    @rule(family=st.integers(1, 5), ago=st.sampled_from([0, 600, DAY]))
+    def revoke_late(self, family: int, ago: int) -> None:
+        """What was asked to be ended a while ago arrives now, perhaps again; a link made since is not meant."""
+        for limits in (Limits(family=family), Limits(started_by=self.now - ago)):
+            if is_meant(self.row, limits):
+                self.revoke()
+            else:
+                assert self.row.family > family or self.row.family_started_at > self.now - ago
 
     @rule(player=PLAYERS)
     def link_again(self, player: int) -> None:
