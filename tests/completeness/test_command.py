@@ -141,3 +141,40 @@ def test_shown_settings_hide_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "https://link.example.com" in result.output
     assert "canary-password" not in result.output
+
+
+def test_disabled_account_is_disabled_until_enabled(data: Path) -> None:
+    """Also one that has never signed in; unknown names are told so."""
+    run("accounts", "add", "Ann", "--password-stdin", "--data", str(data), text="correct horse\n")
+    results = [run("accounts", verb, "ANN", "--data", str(data)) for verb in ("disable", "disable", "enable")]
+    unknown = run("accounts", "disable", "bob", "--data", str(data))
+
+    assert ["disabled ANN; revoked 0 grants\n"] * 2 + ["enabled ANN\n"] == [each.output for each in results]
+    assert 2 == unknown.exit_code
+    assert "no account 'bob'" in unknown.output
+
+
+@pytest.mark.parametrize("options", [(), ("--grant", "a", "--all"), ("--account", "a", "--household", "b")])
+def test_which_grants_is_said_once(data: Path, options: tuple[str, ...]) -> None:
+    """Neither nothing nor two things."""
+    result = run("grants", "revoke", *options, "--data", str(data))
+
+    assert 2 == result.exit_code
+    assert "one of --grant, --account, --household, --all" in result.output
+
+
+def test_all_is_asked_about(data: Path) -> None:
+    """Whoever says no changes nothing; --yes does not ask."""
+    asked = run("grants", "revoke", "--all", "--data", str(data), text="n\n")
+    unasked = run("grants", "revoke", "--all", "--yes", "--data", str(data))
+
+    assert (1, True) == (asked.exit_code, "will have to link again" in asked.output)
+    assert (0, "revoked 0 grants\n") == (unasked.exit_code, unasked.output)
+
+
+def test_grants_are_listed(data: Path) -> None:
+    """An empty list has its headings."""
+    result = run("grants", "list", "--all", "--data", str(data))
+
+    assert 0 == result.exit_code
+    assert "Household" in result.output

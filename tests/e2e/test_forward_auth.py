@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -63,13 +62,15 @@ async def proxy(embedded: System, content_server: str, tmp_path: Path) -> AsyncI
     port = free_port()
     config = tmp_path / "nginx.conf"
     config.write_text(FRAME.format(folder=tmp_path, port=port, locations=locations))
-    process = subprocess.Popen([str(NGINX), "-c", config, "-e", tmp_path / "error.log"])
+    process = await asyncio.create_subprocess_exec(
+        *(str(NGINX), "-c", str(config), "-e", str(tmp_path / "error.log"))
+    )
     try:
         await listening(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=PATIENCE)
+        await process.wait()
 
 
 async def listening(port: int) -> None:

@@ -48,6 +48,28 @@ async def test_revoked_token_is_refused_at_every_gateway(
     assert all(b"SonosError" not in answer.raw for answer in answers)
 
 
+async def test_many_are_revoked_page_by_page(processes: System, sonos: Sonos, person: Person) -> None:
+    """More than fit into one transaction, among them one that is in use; the list says what became of them."""
+    pair = await link_household(sonos, person)
+    columns = (
+        "service, account_id, status, family, generation, signing_key_id, derivation_key_id, issued_at, expires_at, "
+        "seen_generation, family_started_at, used_at, version"
+    )
+    await execute(
+        processes.database_url,
+        f"INSERT INTO grants (grant_id, household_id, {columns}) "
+        f"SELECT 'g' || n, 'h' || n, {columns} FROM grants, generate_series(1, 450) n",
+    )
+    said = await processes.run("grants", "revoke", "--all", "--yes")
+    await processes.until_all_grants_ended()
+    answer = await sonos.root(pair)
+    listed = await processes.run("grants", "list", "--household", "h7")
+
+    assert "token_worker was told to revoke; `latchkey grants list` shows what is done\n" == said
+    assert EXPIRED == answer.fault
+    assert "revoked" in listed
+
+
 async def test_linking_again_ends_the_old_family_everywhere(
     processes: System, sonos: Sonos, person: Person
 ) -> None:

@@ -149,6 +149,18 @@ def test_content_url_is_taken_as_it_is(environment: pytest.MonkeyPatch, tmp_path
     assert (url, frozenset()) == (content.url, content.pass_on)
 
 
+def test_client_of_an_unknown_service_is_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The problem names the client, and the services there are."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text(
+        f'[api_clients.backend]\nsecret_sha256 = "{"0" * 64}"\nroles = ["revoke"]\nmay_act_for = ["other"]\n'
+    )
+
+    (problem,) = problems_of(environment, LATCHKEY_CONFIG=str(file))
+
+    assert "api_clients.backend.may_act_for: names a service that is not there; there is default" == problem
+
+
 def test_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Broken TOML is a problem of LATCHKEY_CONFIG."""
     file = tmp_path / "latchkey.toml"

@@ -94,3 +94,10 @@ def test_sentinel_is_sonos_own_word() -> None:
 
     assert SENTINEL == minted.pair(grant_of(OLD), ACCOUNT).private_key
     assert minted.is_key_of(key_hash("anything"), grant_id="grant", family=1, generation=7)
+
+
+def test_sentinel_from_before_counts_as_no_key() -> None:
+    """A service that has keys now does not take the old word for a wrong one; the sentinel service has nothing to compare."""
+    assert mint(OLD).is_no_key(key_hash(SENTINEL))
+    assert not mint(OLD).is_no_key(key_hash("another"))
+    assert not mint(OLD, sentinel=True).is_no_key(key_hash(SENTINEL))
