@@ -1,8 +1,7 @@
 """Tokens elsewhere: introspection, revocation and forward-auth, as content servers and back ends use them."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import start_separately, started
 from tests.e2e.test_link import link_household
+from tests.play.backend import SECRET, Backend, basic
 from tests.play.database import execute
 from tests.play.operator import System, add_account, deployment
 from tests.play.past import stale_token
@@ -19,7 +19,6 @@ from tests.play.sonos import HOUSEHOLD, Pair, Sonos
 from tests.services.postgres import PostgresServer
 from tests.services.rabbit import RabbitServer
 
-SECRET = "canary-secret-of-a-client"
 CLIENTS = f"""
 [services.default]
 [services.other]
@@ -39,49 +38,6 @@ roles = ["introspect", "revoke"]
 may_act_for = ["other"]
 """
 INACTIVE = {"active": False}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What came back."""
-
-    status: int
-    json: object
-    headers: Mapping[str, str]
-    text: str
-
-
-class Backend:
-    """A program of the music service, with one client id."""
-
-    def __init__(self, http: aiohttp.ClientSession, gateway: str, name: str = "backend") -> None:
-        self.http, self.gateway, self.name = http, gateway, name
-
-    async def ask(self, call: str, token: str, secret: str = SECRET) -> Said:
-        """Authenticate by HTTP Basic and ask."""
-        return await self.post(call, {"token": token}, Authorization=basic(self.name, secret))
-
-    async def post(self, call: str, form: object, **headers: str) -> Said:
-        """Send any form."""
-        url = f"{self.gateway}/oauth/{call}"
-        async with self.http.post(url, data=form, headers=headers) as response:
-            return await _said(response)
-
-    async def verify(self, *authorization: str, path: str = "/verify") -> Said:
-        """Ask as a proxy does."""
-        headers = [("Authorization", value) for value in authorization]
-        async with self.http.get(self.gateway + path, headers=headers) as response:
-            return await _said(response)
-
-
-def basic(name: str, secret: str) -> str:
-    """Return the header of HTTP Basic."""
-    return aiohttp.encode_basic_auth(name, secret)
-
-
-async def _said(response: aiohttp.ClientResponse) -> Said:
-    content = await response.json() if response.content_type == "application/json" else None
-    return Said(status=response.status, json=content, headers=response.headers, text=await response.text())
 
 
 @pytest.fixture
