@@ -1,7 +1,8 @@
 """A service's own content server, as somebody else would write it: another SOAP library, and it believes nobody.
 
 zeep reads the requests and writes the answers by a WSDL of this server's own, joserfc verifies the gateway's JWT with the keys
-that the gateway publishes. It runs in a thread, so that a test module can share it.
+that the gateway publishes. aiohttp carries the bytes: the one server library that there is, spyne, was last released in 2022, and its
+import fails where warnings are errors, as here. It runs in a thread, so that a test module can share it.
 """
 
 import asyncio
