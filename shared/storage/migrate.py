@@ -12,7 +12,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from shared.storage.engine import Timeouts, open_engine, prepare_file
 from shared.storage.failures import store_failures
@@ -25,6 +25,9 @@ _TIMEOUTS = Timeouts(
     lock=5,
     idle_in_transaction=3600,
 )
+
+LOCK = 0x6C61746368
+"""Key of the advisory lock that a migration of PostgreSQL holds: `latch` in ASCII."""
 
 _one_at_a_time = threading.Lock()
 """Alembic keeps the migration under way in global variables."""
@@ -72,6 +75,9 @@ async def _upgrade(url: str) -> None:
 
 
 def _run(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Two that migrate at once would both begin from the same revision; the second waits here and finds nothing to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

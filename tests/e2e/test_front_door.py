@@ -159,6 +159,7 @@ async def test_content_server_is_told_who_asks(door: Door, sonos: Sonos) -> None
         "latchkey-account": account,
         "latchkey-provider": provider,
         "latchkey-subject": subject,
+        "latchkey-nickname": "ann",
         "latchkey-household": household,
         "latchkey-correlation-id": received.headers["latchkey-correlation-id"],
     } == {name: value for name, value in received.headers.items() if name.startswith("latchkey-")}
@@ -203,6 +204,7 @@ async def test_nothing_else_of_the_caller_arrives(door: Door, sonos: Sonos) -> N
         "latchkey-account",
         "latchkey-provider",
         "latchkey-subject",
+        "latchkey-nickname",
         "latchkey-household",
         "latchkey-correlation-id",
     } == set(headers)

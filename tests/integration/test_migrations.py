@@ -5,6 +5,7 @@ import stat
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -107,6 +108,25 @@ async def test_upgrades_in_threads_are_one(empty_url: str) -> None:
     await asyncio.gather(*(_upgrade(empty_url) for _ in range(3)))
 
     assert migrate.head() == await asyncio.to_thread(migrate.current, empty_url)
+
+
+async def test_an_upgrade_waits_for_the_one_under_way(empty_postgres_url: str) -> None:
+    """While one process migrates, another neither begins nor fails."""
+    connection = await asyncpg.connect(empty_postgres_url.replace("+asyncpg", ""))
+    await connection.execute(f"SELECT pg_advisory_lock({migrate.LOCK})")
+    upgrading = asyncio.create_task(_upgrade(empty_postgres_url))
+    is_waiting = False
+    while not is_waiting and not upgrading.done():
+        is_waiting = await connection.fetchval(
+            "SELECT count(*) > 0 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'"
+        )
+    tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    await upgrading
+
+    assert is_waiting
+    assert 0 == tables
 
 
 async def test_an_empty_database_is_unfit_and_says_what_to_do(empty_url: str) -> None:

@@ -4,7 +4,6 @@ import resource
 import secrets
 import sys
 import threading
-import time
 
 import pytest
 
@@ -144,18 +143,6 @@ def test_only_well_formed_documents(body):
 def test_nothing_large_is_parsed(body):
     """Bytes, tags (and with them depth) and attributes are counted before a parser sees them."""
     assert "The request is too large" == refusal(body)
-
-
-def test_the_largest_document_is_read_in_no_time():
-    """What just passes the limits costs milliseconds, not seconds."""
-    attributes = b" ".join(b'b%d=""' % i for i in range(MAX_EQUALS))
-    body = b"<r " + attributes + b">" + b"<a>" * 127 + b"</a>" * 127
-    body += b"x" * (MAX_BYTES - len(body) - 4) + b"</r>"
-    started = time.perf_counter()
-
-    parse_document(body)
-
-    assert time.perf_counter() - started < 0.1
 
 
 @pytest.mark.parametrize(
