@@ -8,13 +8,17 @@
     anything else, or not understood            buried
 
 An event that fails goes on alone, with its own attempt count, and the rest of its message is done. The message is acknowledged
-when all that follows from it is confirmed.
+when all that follows from it is confirmed, and stays in hand until then: handing it back would make RabbitMQ before 4.3 count
+a broker that takes nothing (one short of memory still delivers) as a fault of the message.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import structlog
@@ -33,7 +37,8 @@ CONFLICTS_IN_PLACE = 5
 DEADLINE_SECONDS = 20.0
 """Far below RabbitMQ's consumer timeout of 30 minutes, which would take the channel away."""
 DRAIN_SECONDS = 10.0
-_PAUSE_SECONDS = 1.0
+_FAULT_SECONDS = 1.0
+_WAITS = (0.1, 0.5, 1, 2, 5)
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +69,8 @@ class Batched(Generic[ContextT]):
 Handler: TypeAlias = Callable[[Any, ContextT], Awaitable[None]] | Batched[ContextT]
 HandlerTable: TypeAlias = Mapping[type[Event], Handler[ContextT]]
 
-_LATER = (Retry, Conflict, StoreUnavailable, BusUnavailable, TimeoutError)
+_AWAY = (StoreUnavailable, BusUnavailable)
+_LATER = (Retry, Conflict, TimeoutError, *_AWAY)
 
 
 async def run(
@@ -82,146 +88,192 @@ async def run(
         handlers: kind of event -> function; says which queues are consumed.
         context: given to every handler.
         stop: set by whoever wants the worker to end.
-        prefetch: messages in hand at a time, per queue.
+        prefetch: messages in hand, and handlers at work, at a time and per queue.
         deadline: seconds a handler may take.
-        drain: seconds that started handlers get to finish; what is not finished then comes again elsewhere.
+        drain: seconds that started handlers get to finish; what is not finished then is handed back.
     """
-    worker = _Worker(handlers, context, deadline)
-    for queue in sorted({QUEUES[kind] for kind in handlers}):
-        await context.bus.consume(queue, worker.receiver(queue), prefetch=prefetch)
-    log.info("worker started", queues=sorted({QUEUES[kind] for kind in handlers}))
+    readers = [
+        _Reader(queue, handlers, context, stop=stop, deadline=deadline, slots=asyncio.Semaphore(prefetch))
+        for queue in sorted({QUEUES[kind] for kind in handlers})
+    ]
+    for reader in readers:
+        await context.bus.consume(reader.queue, reader.receive, prefetch=prefetch)
+    log.info("worker started", queues=[reader.queue for reader in readers])
     await stop.wait()
     await context.bus.stop_consuming()
-    await worker.finish(drain)
+    await _finish({task for reader in readers for task in reader.started}, drain)
     log.info("worker stopped")
 
 
-class _Worker(Generic[ContextT]):
-    def __init__(self, handlers: HandlerTable[ContextT], context: ContextT, deadline: float) -> None:
+async def _finish(started: set[asyncio.Task[None]], seconds: float) -> None:
+    """Wait for the handlers that were started, but not for ever."""
+    if started:
+        _, late = await asyncio.wait(started, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """How the handling of one event ended."""
+
+    event: Event
+    error: Exception | None
+    seconds: float
+
+    def outcome(self, attempt: int) -> str:
+        """Return `done`, `refused`, `later` or `buried`."""
+        if self.error is None:
+            return "done"
+        if isinstance(self.error, Refusal):
+            return "refused"
+        return "later" if isinstance(self.error, _LATER) and attempt < MOST_ATTEMPTS else "buried"
+
+
+class _Reader(Generic[ContextT]):
+    """Handles the messages of one queue."""
+
+    def __init__(
+        self,
+        queue: str,
+        handlers: HandlerTable[ContextT],
+        context: ContextT,
+        *,
+        stop: asyncio.Event,
+        deadline: float,
+        slots: asyncio.Semaphore,
+    ) -> None:
+        self.queue = queue
+        self.started: set[asyncio.Task[None]] = set()
         self._handlers = handlers
         self._context = context
+        self._stop = stop
         self._deadline = deadline
-        self._started: set[asyncio.Task[None]] = set()
+        # A message may carry hundreds of events: prefetch alone would not bound how many handlers run.
+        self._slots = slots
 
-    def receiver(self, queue: str) -> Callable[[Delivery], Awaitable[None]]:
-        """Return what handles the messages of one queue."""
-
-        async def receive(delivery: Delivery) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._started.add(task)
-            try:
-                await self._receive(queue, delivery)
-            finally:
-                self._started.discard(task)
-
-        return receive
-
-    async def finish(self, seconds: float) -> None:
-        """Wait for the handlers that were started, but not for ever."""
-        if self._started:
-            _, late = await asyncio.wait(self._started, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-
-    async def _receive(self, queue: str, delivery: Delivery) -> None:
+    async def receive(self, delivery: Delivery) -> None:
+        """Handle one message, and settle it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.started.add(task)
         try:
-            await self._handle(queue, delivery)
-        except Exception as error:
-            # What follows from this message could not be handed over, so the message stays: it comes again.
-            log.warning(
-                "message kept",
-                queue=queue,
-                reason=type(error).__name__,
-                exc_info=not isinstance(error, BusUnavailable),
-            )
-            await asyncio.sleep(_PAUSE_SECONDS)
-            await delivery.release()
-        else:
+            await self._handle(delivery)
             await delivery.ack()
+        except BusUnavailable:
+            log.warning("message handed back, broker away", queue=self.queue)
+            await delivery.release()
+        except asyncio.CancelledError:
+            log.warning("message handed back, not finished in time", queue=self.queue)
+            await delivery.release()
+            raise
+        except Exception:
+            # A fault of our own, not the handler's: the bus logs it, counts it, and gives the message back, but not at once.
+            await asyncio.sleep(_FAULT_SECONDS)
+            raise
+        finally:
+            self.started.discard(task)
 
-    async def _handle(self, queue: str, delivery: Delivery) -> None:
-        bus = self._context.bus
-        if delivery.redeliveries > MOST_REDELIVERIES:
-            await bus.bury(queue, delivery.body, reason=f"took its reader down {delivery.redeliveries} times")
-            return
+    async def _handle(self, delivery: Delivery) -> None:
         try:
             batch = wire.decode(delivery.body)
             handler = self._handlers[type(batch.events[0])]
         except (WireError, KeyError) as puzzle:
             reason = str(puzzle) if isinstance(puzzle, WireError) else "no handler for this kind"
-            log.error("message buried", queue=queue, reason=reason)  # noqa: TRY400 - there is no traceback worth having
-            await bus.bury(queue, delivery.body, reason=reason)
+            await self._bury(delivery.body, reason)
             return
-        for event, error in await self._run(handler, batch):
-            await self._settle(queue, event, batch.attempt, error)
+        if delivery.redeliveries > MOST_REDELIVERIES:
+            await self._take_apart(delivery, batch)
+            return
+        for result in await self._run(handler, batch):
+            await self._settle(result, batch.attempt)
 
-    async def _run(self, handler: Handler[ContextT], batch: Batch) -> list[tuple[Event, Exception]]:
-        """Run a handler for all events of a message and return those that failed, with why."""
-        if isinstance(handler, Batched):
-            if len(batch.events) > 1 and await self._try(handler.handle, batch.events, batch) is None:
-                return []
-            return await self._each(lambda event, context: handler.handle([event], context), batch)
-        return await self._each(handler, batch)
+    async def _run(self, handler: Handler[ContextT], batch: Batch) -> list[_Result]:
+        if not isinstance(handler, Batched):
+            return await self._each(handler, batch)
+        if len(batch.events) > 1:
+            results = await self._try(partial(handler.handle, batch.events, self._context), batch.events)
+            if results[0].error is None or isinstance(results[0].error, _AWAY):
+                return results
+            log.info("batch taken apart", kind=batch.kind, reason=type(results[0].error).__name__)
+        return await self._each(lambda event, context: handler.handle([event], context), batch)
 
-    async def _each(
-        self, handle: Callable[[Event, ContextT], Awaitable[None]], batch: Batch
-    ) -> list[tuple[Event, Exception]]:
-        results = await asyncio.gather(*(self._try(handle, event, batch) for event in batch.events))
-        return [(event, error) for event, error in zip(batch.events, results, strict=True) if error]
+    async def _each(self, handle: Callable[[Any, ContextT], Awaitable[None]], batch: Batch) -> list[_Result]:
+        tries = (self._try(partial(handle, event, self._context), [event]) for event in batch.events)
+        return [result for results in await asyncio.gather(*tries) for result in results]
 
-    async def _try(
-        self, handle: Callable[[Any, ContextT], Awaitable[None]], argument: Any, batch: Batch
-    ) -> Exception | None:
-        started = time.monotonic()
-        error = await self._with_conflicts(handle, argument)
-        outcome = _outcome(error)
-        log.info(
-            "event handled",
-            kind=batch.kind,
-            outcome=outcome,
-            attempt=batch.attempt,
-            correlation_id=getattr(argument, "correlation_id", ""),
-            duration_ms=round((time.monotonic() - started) * 1000, 2),
-            **({"reason": str(error)} if outcome in {"refused", "later"} else {}),
-        )
-        return None if outcome in {"done", "refused"} else error
-
-    async def _with_conflicts(
-        self, handle: Callable[[Any, ContextT], Awaitable[None]], argument: Any
-    ) -> Exception | None:
-        """Run a handler, again at once when somebody else changed the row first, and return how it ended."""
+    async def _try(self, handle: Callable[[], Awaitable[None]], events: Sequence[Event]) -> list[_Result]:
         error: Exception | None = None
-        for _ in range(CONFLICTS_IN_PLACE):
+        async with self._slots:
+            started = time.monotonic()
             try:
                 async with asyncio.timeout(self._deadline):
-                    await handle(argument, self._context)
-            except Conflict as conflict:
-                error = conflict
+                    await _again_on_conflict(handle)
             except Exception as failure:  # noqa: BLE001 - whatever it is, the message has to end somewhere
-                return failure
-            else:
-                return None
-        return error
+                error = failure
+            seconds = time.monotonic() - started
+        return [_Result(event=event, error=error, seconds=seconds) for event in events]
 
-    async def _settle(self, queue: str, event: Event, attempt: int, error: Exception) -> None:
-        bus = self._context.bus
-        if isinstance(error, _LATER) and attempt < MOST_ATTEMPTS:
-            await bus.retry(queue, event, attempt=attempt + 1)
+    async def _settle(self, result: _Result, attempt: int) -> None:
+        """Log how an event ended, and hand over what follows from it."""
+        event, error, outcome = result.event, result.error, result.outcome(attempt)
+        log.info(
+            "event handled",
+            kind=event.kind,
+            outcome=outcome,
+            attempt=attempt,
+            correlation_id=event.correlation_id,
+            duration_ms=round(result.seconds * 1000, 2),
+            **({"reason": f"{type(error).__name__}: {error}"} if outcome in {"refused", "later"} else {}),
+        )
+        if outcome == "later":
+            await self._confirmed(partial(self._context.bus.retry, self.queue, event, attempt=attempt + 1))
+        elif outcome == "buried" and error is not None:
+            # The message of an unforeseen error could quote anything; its place in the code cannot.
+            reason = f"{type(error).__name__} in attempt {attempt}{_place(error)}"
+            await self._bury(wire.encode([event], attempt=attempt), reason, error)
+
+    async def _take_apart(self, delivery: Delivery, batch: Batch) -> None:
+        """Bury what takes its readers down; of many events in a message, try each alone, since one of them is at fault."""
+        if len(batch.events) == 1 or batch.attempt >= MOST_ATTEMPTS:
+            await self._bury(delivery.body, f"took its reader down {delivery.redeliveries} times")
             return
-        # The message of an unforeseen error could quote anything; its place in the code cannot.
-        reason = f"{type(error).__name__} in attempt {attempt}{_place(error)}"
-        log.error("event buried", kind=event.kind, queue=queue, reason=reason, exc_info=error)
-        await bus.bury(queue, wire.encode([event], attempt=attempt), reason=reason)
+        for event in batch.events:
+            await self._confirmed(
+                partial(self._context.bus.retry, self.queue, event, attempt=batch.attempt + 1)
+            )
+
+    async def _bury(self, body: bytes, reason: str, error: Exception | None = None) -> None:
+        log.error("message buried", queue=self.queue, reason=reason, exc_info=error)
+        await self._confirmed(partial(self._context.bus.bury, self.queue, body, reason=reason))
+
+    async def _confirmed(self, hand_over: Callable[[], Awaitable[None]]) -> None:
+        """Hand over what follows from a message, again and again until the broker confirms it.
+
+        Raises:
+            BusUnavailable: the worker is to end, and the broker is still away.
+        """
+        for wait in chain(_WAITS, repeat(_WAITS[-1])):
+            try:
+                await hand_over()
+            except BusUnavailable as error:
+                if self._stop.is_set():
+                    raise
+                log.warning("message kept, broker away", queue=self.queue, reason=str(error), again_in_s=wait)
+            else:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._stop.wait()
 
 
-def _outcome(error: Exception | None) -> str:
-    if error is None:
-        return "done"
-    if isinstance(error, Refusal):
-        return "refused"
-    return "later" if isinstance(error, _LATER) else "failed"
+async def _again_on_conflict(handle: Callable[[], Awaitable[None]]) -> None:
+    """Run a handler, again at once when somebody else changed the row first."""
+    for _ in range(CONFLICTS_IN_PLACE - 1):
+        with suppress(Conflict):
+            return await handle()
+    return await handle()
 
 
 def _place(error: Exception) -> str:

@@ -58,7 +58,8 @@ class Relay:
                 if number >= self._silent_below:
                     target.write(data)
                     await target.drain()
-        target.close()
+        if number >= self._silent_below:
+            target.close()
 
 
 @asynccontextmanager

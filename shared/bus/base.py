@@ -4,22 +4,27 @@ Promises, alike for every adapter:
 
 - `publish` returns only when the broker has taken responsibility for the message; it raises `BusUnavailable` otherwise.
   After that error the message may still arrive: "unknown" is the honest word, and readers are idempotent.
-- A delivery that was neither acknowledged nor released when its reader dies is delivered again.
+- A delivery that was neither acknowledged nor released when its reader ends, fails or dies is delivered again, and that is counted.
 - A message that is retried or buried is handed over before the original is acknowledged, so that nothing is ever dropped.
+- A message that nobody waits for any more (`LIFETIMES`) is forgotten unread; every other one waits as long as it takes.
 - Results are best effort: who misses one reads the row.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.messages import Event
+from shared.messages import Event, TokenRefreshRequested
 
 ALL_GATEWAYS = "all"
 """Routing key of results that every gateway has to see."""
 
 RETRY_DELAYS: tuple[float, ...] = (1, 5, 30, 120)
 """Seconds before the second, third, ... attempt; the last one repeats. Each is one queue at the broker."""
+
+LIFETIMES: Mapping[type[Event], float] = {TokenRefreshRequested: 30}
+"""Kind -> seconds a published message is worth. A gateway waits a few seconds for a refresh, then Sonos asks again with a new
+one: after an outage the workers would only work off what nobody waits for, and let those wait who do."""
 
 
 def delay_before(attempt: int, delays: Sequence[float] = RETRY_DELAYS) -> float:
@@ -45,11 +50,11 @@ class Delivery(Protocol):
         ...
 
     async def ack(self) -> None:
-        """Say that everything that follows from this message is durable."""
+        """Say that everything that follows from this message is durable; if that cannot be said, it comes again."""
         ...
 
     async def release(self) -> None:
-        """Hand the message back unstarted."""
+        """Hand the message back, to whoever reads this queue."""
         ...
 
 

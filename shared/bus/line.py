@@ -6,19 +6,21 @@ by the broker for using its old tag again (RabbitMQ 4.3), while its connection l
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import AMQPException
+from aio_pika.exceptions import AMQPChannelError
+from yarl import URL
 
 from shared.bus.base import BusUnavailable
 
-BROKER_ERRORS = (AMQPException, OSError, RuntimeError, TimeoutError)
-"""What a lost or unwilling broker looks like from here; aio-pika raises a bare RuntimeError on a closed connection."""
-
+HEARTBEAT_SECONDS = 10
+"""RabbitMQ's documentation asks for 5 to 20; a broker that says nothing is given up after three times that."""
 _CONNECT_SECONDS = 10
+_CLOSE_SECONDS = 5
 _WAITS = (0.2, 0.5, 1, 2, 5)
 
 log = structlog.get_logger(__name__)
@@ -26,11 +28,36 @@ log = structlog.get_logger(__name__)
 Prepare = Callable[["Line"], Awaitable[None]]
 
 
+@contextmanager
+def as_unavailable() -> Iterator[None]:
+    """Turn whatever a lost or unwilling broker looks like from here into `BusUnavailable`.
+
+    That is everything: aiormq 7.2 fails what is under way with whatever closed the channel, down to a bare Exception, and with
+    a CancelledError when it gives a silent connection up, though nobody cancelled the task that waits.
+    """
+    try:
+        yield
+    except BusUnavailable:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise BusUnavailable("the connection was given up") from error
+    except Exception as error:
+        # What the broker says about a channel names queues and arguments; other words could quote the URL.
+        words = f": {error}" if isinstance(error, AMQPChannelError) else ""
+        raise BusUnavailable(type(error).__name__ + words) from error
+
+
 class Line:
     """One connection that is always being held, or being made again."""
 
     def __init__(self, url: str, *, name: str, prepare: Prepare) -> None:
-        self._url = url
+        address = URL(url)
+        self._url = (
+            address if "heartbeat" in address.query else address.update_query(heartbeat=HEARTBEAT_SECONDS)
+        )
         self._name = name
         self._prepare = prepare
         self._up = asyncio.Event()
@@ -42,7 +69,7 @@ class Line:
         """Tell whether everything on this line is in place."""
         return self._up.is_set()
 
-    def lose(self, *_: object) -> None:
+    def lose(self) -> None:
         """Give the line up, so that it is made again; what is under way on it fails."""
         self._lost.set()
 
@@ -64,13 +91,14 @@ class Line:
         """
         if self._connection is None:
             raise BusUnavailable("not connected to the broker")
+        lose = self._loser()
         channel = await self._connection.channel(on_return_raises=on_return_raises)
         if prefetch:
             await channel.set_qos(prefetch_count=prefetch)
         underlay = await channel.get_underlay_channel()
         # The broker cancels a consumer whose queue was deleted, or whose handler took too long (4.3).
-        underlay.on_consumer_cancel_callbacks.add(self.lose)
-        channel.close_callbacks.add(self.lose)
+        underlay.on_consumer_cancel_callbacks.add(lose)
+        channel.close_callbacks.add(lose)
         return channel
 
     async def hold(self) -> None:
@@ -78,25 +106,23 @@ class Line:
         failures = 0
         while True:
             try:
-                await self._hold_once()
-                failures = 0
-            except (*BROKER_ERRORS, BusUnavailable) as error:
-                failures += 1
-                reason = type(error).__name__
-            else:
-                reason = "connection lost"
+                with as_unavailable():
+                    await self._hold_once()
+                failures, reason = 0, "connection lost"
+            except BusUnavailable as error:
+                failures, reason = failures + 1, str(error)
             wait = _WAITS[min(failures, len(_WAITS) - 1)]
             log.warning("broker away", line=self._name, reason=reason, again_in_s=wait)
             await asyncio.sleep(wait)
 
     async def _hold_once(self) -> None:
-        self._lost.clear()
+        self._lost = asyncio.Event()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 self._connection = await aio_pika.connect(
-                    self._url, heartbeat=10, client_properties={"connection_name": self._name}
+                    self._url, client_properties={"connection_name": self._name}
                 )
-                self._connection.close_callbacks.add(self.lose)
+                self._connection.close_callbacks.add(self._loser())
                 await self._prepare(self)
             self._up.set()
             log.info("broker connected", line=self._name)
@@ -105,12 +131,15 @@ class Line:
             self._up.clear()
             await self._close()
 
+    def _loser(self) -> Callable[..., None]:
+        """Return what gives up the connection there is now, and not the next one when it is called late."""
+        lost = self._lost
+        return lambda *_: lost.set()
+
     async def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        try:
-            async with asyncio.timeout(5):
+        with suppress(BusUnavailable), as_unavailable():
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 await connection.close()
-        except BROKER_ERRORS:
-            return

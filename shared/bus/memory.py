@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +13,7 @@ import structlog
 from shared import wire
 from shared.bus.base import (
     ALL_GATEWAYS,
+    LIFETIMES,
     RETRY_DELAYS,
     BusUnavailable,
     DeadLetter,
@@ -30,8 +33,14 @@ log = structlog.get_logger(__name__)
 class MemoryBus:
     """Queues of bytes, and a task per reader."""
 
-    def __init__(self, *, delays: Sequence[float] = RETRY_DELAYS) -> None:
+    def __init__(
+        self,
+        *,
+        delays: Sequence[float] = RETRY_DELAYS,
+        lifetimes: Mapping[type[Event], float] = LIFETIMES,
+    ) -> None:
         self._delays = delays
+        self._lifetimes = lifetimes
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._readers: list[asyncio.Task[None]] = []
         self._listeners: dict[str, ReceiveResult] = {}
@@ -48,17 +57,23 @@ class MemoryBus:
         await self.stop_consuming()
         for timer in self._timers:
             timer.cancel()
+        in_hand = list(self._in_hand)
+        for task in in_hand:
+            task.cancel()
+        await asyncio.gather(*in_hand, return_exceptions=True)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Put events of one kind as one message into the queue of that kind."""
-        self._queues[QUEUES[type(events[0])]].put(wire.encode(events))
+        kind = type(events[0])
+        self._queues[QUEUES[kind]].put(wire.encode(events), lifetime=self._lifetimes.get(kind, inf))
 
     async def answer(self, gateway: str, event: Event) -> None:
         """Hand a result to one gateway or to all, decoded from bytes like everything else."""
         body = wire.encode([event])
         for name, receive in self._listeners.items():
             if gateway in {name, ALL_GATEWAYS}:
-                receive(wire.decode(body).events[0])
+                # Later, so that what a listener does, or fails in, is not the publisher's.
+                asyncio.get_running_loop().call_soon(receive, wire.decode(body).events[0])
 
     async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
         """Start a reader."""
@@ -83,7 +98,7 @@ class MemoryBus:
 
         def due() -> None:
             self._timers.discard(timer)
-            self._queues[queue].put_back(body, redeliveries=0)
+            self._queues[queue].put_back(_Message(body))
 
         timer = asyncio.get_running_loop().call_later(delay, due)
         self._timers.add(timer)
@@ -106,19 +121,27 @@ class MemoryBus:
         slots = asyncio.Semaphore(prefetch)
         while True:
             await slots.acquire()
-            body, redeliveries = await queue.take()
-            delivery = MemoryDelivery(queue, body, redeliveries, slots)
+            delivery = MemoryDelivery(queue, await queue.take(), slots)
             task = asyncio.create_task(_run(receive, delivery))
             self._in_hand.add(task)
             task.add_done_callback(self._in_hand.discard)
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    body: bytes
+    redeliveries: int = 0
+    expires_at: float = inf
+    """By the loop's clock."""
+
+
 class MemoryDelivery:
     """A message in a reader's hands; one that is dropped unfinished goes back to its queue."""
 
-    def __init__(self, queue: "_Queue", body: bytes, redeliveries: int, slots: asyncio.Semaphore) -> None:
-        self.body = body
-        self.redeliveries = redeliveries
+    def __init__(self, queue: "_Queue", message: _Message, slots: asyncio.Semaphore) -> None:
+        self.body = message.body
+        self.redeliveries = message.redeliveries
+        self._message = message
         self._queue = queue
         self._slots = slots
         self._settled = False
@@ -131,13 +154,13 @@ class MemoryDelivery:
         """Put the message back unstarted."""
         if not self._settled:
             self._settle()
-            self._queue.put_back(self.body, redeliveries=self.redeliveries)
+            self._queue.put_back(self._message)
 
     def abandon(self) -> None:
         """Put back what its reader died with."""
         if not self._settled:
             self._settle()
-            self._queue.put_back(self.body, redeliveries=self.redeliveries + 1)
+            self._queue.put_back(replace(self._message, redeliveries=self.redeliveries + 1))
 
     def _settle(self) -> None:
         if not self._settled:
@@ -149,22 +172,27 @@ class _Queue:
     """Messages with how often a reader died with them; unbounded for what comes back, bounded for what is new."""
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue()
+        self._messages: asyncio.Queue[_Message] = asyncio.Queue()
 
-    def put(self, body: bytes) -> None:
+    def put(self, body: bytes, *, lifetime: float = inf) -> None:
         if self._messages.qsize() >= LONGEST_QUEUE:
             raise BusUnavailable("too many messages are waiting")
-        self.put_back(body, redeliveries=0)
+        self.put_back(_Message(body, expires_at=asyncio.get_running_loop().time() + lifetime))
 
-    def put_back(self, body: bytes, *, redeliveries: int) -> None:
-        self._messages.put_nowait((body, redeliveries))
+    def put_back(self, message: _Message) -> None:
+        self._messages.put_nowait(message)
 
-    async def take(self) -> tuple[bytes, int]:
-        return await self._messages.get()
+    async def take(self) -> _Message:
+        while True:
+            message = await self._messages.get()
+            if asyncio.get_running_loop().time() < message.expires_at:
+                return message
 
 
 async def _run(receive: Receive, delivery: MemoryDelivery) -> None:
     try:
         await receive(delivery)
+    except Exception:
+        log.exception("reader failed")
     finally:
         delivery.abandon()

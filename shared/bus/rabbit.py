@@ -7,9 +7,10 @@ closes its channel for everybody (aio-pika 10.2).
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from aio_pika import DeliveryMode, Message
@@ -18,6 +19,7 @@ from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, AbstractQueu
 from shared import wire
 from shared.bus.base import (
     ALL_GATEWAYS,
+    LIFETIMES,
     RETRY_DELAYS,
     BusUnavailable,
     DeadLetter,
@@ -25,24 +27,36 @@ from shared.bus.base import (
     ReceiveResult,
     delay_before,
 )
-from shared.bus.line import BROKER_ERRORS, Line
+from shared.bus.delivery import RabbitDelivery, as_dead_letter, hand_over
+from shared.bus.line import Line, as_unavailable
 from shared.bus.topology import Topology, declare
-from shared.messages import Event, TokenRefreshRequested
+from shared.messages import Event
 
 PUBLISH_SECONDS = 3.0
 """How long a confirm may take; after that the message may or may not have been taken."""
-EXPIRY: dict[type[Event], int] = {TokenRefreshRequested: 30}
-"""Kind -> seconds after which the broker forgets it: nobody waits any more, and Sonos asks again anyway."""
+
+_T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
 async def open_rabbit(
-    url: str, *, prefix: str = "latchkey", delays: Sequence[float] = RETRY_DELAYS
+    url: str,
+    *,
+    prefix: str = "latchkey",
+    delays: Sequence[float] = RETRY_DELAYS,
+    lifetimes: Mapping[type[Event], float] = LIFETIMES,
 ) -> AsyncIterator["RabbitBus"]:
-    """Open the bus; it connects by itself, now or as soon as the broker is there."""
-    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays))
+    """Open the bus; it connects by itself, now or as soon as the broker is there.
+
+    Args:
+        url: `amqp://...`; `?heartbeat=` in it is heeded.
+        prefix: first part of the name of everything at the broker.
+        delays: seconds before the second, third, ... attempt.
+        lifetimes: kind -> seconds after which a message is forgotten.
+    """
+    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays), lifetimes)
     holders = [asyncio.create_task(line.hold()) for line in bus.lines]
     try:
         yield bus
@@ -50,6 +64,7 @@ async def open_rabbit(
         for holder in holders:
             holder.cancel()
         await asyncio.gather(*holders, return_exceptions=True)
+        await bus.end_readers()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +74,7 @@ class _Consumer:
     prefetch: int
     on_broker: AbstractQueue | None = None
     tag: str = ""
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +86,15 @@ class _Listener:
 class RabbitBus:
     """The bus, with what has been asked of it: consumers and listeners are put in place on every new connection."""
 
-    def __init__(self, url: str, names: Topology) -> None:
+    def __init__(self, url: str, names: Topology, lifetimes: Mapping[type[Event], float]) -> None:
         self._names = names
+        self._lifetimes = lifetimes
         self._publishing = Line(url, name="latchkey publishing", prepare=self._prepare_publishing)
         self._consuming = Line(url, name="latchkey consuming", prepare=self._prepare_consuming)
         self._exchanges: dict[str, AbstractExchange] = {}
         self._consumers: list[_Consumer] = []
         self._listeners: list[_Listener] = []
-        self._in_hand: set[asyncio.Future[None]] = set()
+        self._in_hand: set[asyncio.Task[None]] = set()
 
     @property
     def lines(self) -> tuple[Line, Line]:
@@ -88,7 +105,11 @@ class RabbitBus:
         """Send events of one kind as one message to the work queue of that kind."""
         kind = type(events[0])
         await self._send(
-            self._names.work, kind.kind, wire.encode(events), expires_in=EXPIRY.get(kind), mandatory=True
+            self._names.work,
+            kind.kind,
+            wire.encode(events),
+            expires_in=self._lifetimes.get(kind),
+            mandatory=True,
         )
 
     async def answer(self, gateway: str, event: Event) -> None:
@@ -111,35 +132,42 @@ class RabbitBus:
         """Start giving the messages of a work queue to *receive*, now or when the broker is there."""
         consumer = _Consumer(queue=queue, receive=receive, prefetch=prefetch)
         self._consumers.append(consumer)
-        await self._now_if_up(self._place(consumer))
+        await self._now_if_up(self._place, consumer)
 
     async def listen(self, gateway: str, receive: ReceiveResult) -> None:
         """Start giving results to *receive*, now or when the broker is there."""
         listener = _Listener(gateway=gateway, receive=receive)
         self._listeners.append(listener)
-        await self._now_if_up(self._attach(listener))
+        await self._now_if_up(self._attach, listener)
 
     async def stop_consuming(self) -> None:
         """Cancel the consumers; messages in hand stay with their receivers."""
         consumers, self._consumers = self._consumers, []
         for consumer in consumers:
-            if consumer.on_broker is not None and self._consuming.is_up:
-                try:
-                    await consumer.on_broker.cancel(consumer.tag, timeout=PUBLISH_SECONDS)
-                except BROKER_ERRORS:
-                    log.info("consumer not cancelled, broker away", queue=consumer.queue)
+            consumer.stopped = True
+        for consumer in consumers:
+            if self._consuming.is_up:
+                await self._displace(consumer)
+
+    async def end_readers(self) -> None:
+        """Cancel whoever still has a message in hand; the broker has taken it back with the connection."""
+        readers = list(self._in_hand)
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters: fetched, and given back by closing the channel."""
-        channel = await self._publishing.errand()
-        queue = await channel.get_queue(self._names.dead, ensure=False)
         letters: list[DeadLetter] = []
-        while len(letters) < limit:
-            message = await queue.get(fail=False)
-            if message is None:
-                break
-            letters.append(_dead_letter(message))
-        await channel.close()
+        with as_unavailable():
+            channel = await self._publishing.errand()
+            queue = await channel.get_queue(self._names.dead, ensure=False)
+            while len(letters) < limit:
+                message = await queue.get(fail=False)
+                if message is None:
+                    break
+                letters.append(as_dead_letter(message))
+            await channel.close()
         return letters
 
     def is_connected(self) -> bool:
@@ -153,7 +181,7 @@ class RabbitBus:
         body: bytes,
         *,
         mandatory: bool,
-        expires_in: int | None = None,
+        expires_in: float | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         if not self._publishing.is_up:
@@ -167,12 +195,10 @@ class RabbitBus:
             expiration=expires_in,
             headers=dict(headers or {}),
         )
-        try:
+        with as_unavailable():
             # The timeout of publish itself does not cover waiting for a blocked connection.
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._exchanges[exchange].publish(message, key, mandatory=mandatory)
-        except BROKER_ERRORS as error:
-            raise BusUnavailable(f"not confirmed by the broker: {type(error).__name__}") from error
 
     async def _prepare_publishing(self, line: Line) -> None:
         channel = await line.channel(on_return_raises=True)
@@ -194,14 +220,14 @@ class RabbitBus:
         for listener in self._listeners:
             await self._attach(listener)
 
-    async def _now_if_up(self, put_in_place: Coroutine[None, None, None]) -> None:
+    async def _now_if_up(self, put_in_place: Callable[[_T], Awaitable[None]], what: _T) -> None:
         """Put something in place on the present connection; without one, or if it is lost, the next one does it."""
         if not self._consuming.is_up:
-            put_in_place.close()
             return
         try:
-            await put_in_place
-        except (*BROKER_ERRORS, BusUnavailable):
+            with as_unavailable():
+                await put_in_place(what)
+        except BusUnavailable:
             self._consuming.lose()
 
     async def _place(self, consumer: _Consumer) -> None:
@@ -209,23 +235,40 @@ class RabbitBus:
         consumer.on_broker = await channel.get_queue(self._names.queue(consumer.queue), ensure=False)
 
         async def hand_out(message: AbstractIncomingMessage) -> None:
+            delivery = RabbitDelivery(message)
+            if consumer.stopped:
+                # It was on its way when the consumer was cancelled.
+                await delivery.release()
+                return
             # In a task of its own: the callback's is cancelled with the channel, in the middle of a transaction.
             # Out here the handler comes to its end; only its acknowledgement fails, and the message comes again.
-            task = asyncio.ensure_future(consumer.receive(RabbitDelivery(message)))
+            task = asyncio.create_task(hand_over(consumer.receive, delivery))
             self._in_hand.add(task)
             task.add_done_callback(self._in_hand.discard)
 
         consumer.tag = await consumer.on_broker.consume(hand_out)
+        if consumer.stopped:
+            await self._displace(consumer)
+
+    async def _displace(self, consumer: _Consumer) -> None:
+        if consumer.on_broker is None:
+            return
+        try:
+            with as_unavailable():
+                await consumer.on_broker.cancel(consumer.tag, timeout=PUBLISH_SECONDS)
+        except BusUnavailable as error:
+            log.info("consumer not cancelled", queue=consumer.queue, reason=str(error))
 
     async def _attach(self, listener: _Listener) -> None:
         channel = await self._consuming.channel()
-        queue = await channel.declare_queue(
-            self._names.results_queue(listener.gateway), exclusive=True, auto_delete=True
-        )
+        # A name for this connection alone: while the broker has not noticed that the last one is gone, it keeps that one's
+        # queue locked (405, half a minute with 3.10.8), and the whole line could not come up.
+        name = self._names.results_queue(listener.gateway, uuid.uuid4().hex[:8])
+        queue = await channel.declare_queue(name, exclusive=True, auto_delete=True)
         for key in (listener.gateway, ALL_GATEWAYS):
             await queue.bind(self._names.results, key)
 
-        async def hand_over(message: AbstractIncomingMessage) -> None:
+        async def take(message: AbstractIncomingMessage) -> None:
             try:
                 events = wire.decode(message.body).events
             except wire.WireError as error:
@@ -234,41 +277,4 @@ class RabbitBus:
             for event in events:
                 listener.receive(event)
 
-        await queue.consume(hand_over, no_ack=True)
-
-
-class RabbitDelivery:
-    """A message in a reader's hands."""
-
-    def __init__(self, message: AbstractIncomingMessage) -> None:
-        self._message = message
-
-    @property
-    def body(self) -> bytes:
-        """Return the message as it came."""
-        return self._message.body
-
-    @property
-    def redeliveries(self) -> int:
-        """Return the broker's count of how often a reader died with this message."""
-        count = self._message.headers.get("x-delivery-count", 0)
-        return count if isinstance(count, int) else 0
-
-    async def ack(self) -> None:
-        """Acknowledge; on a connection that was lost meanwhile the message comes again, to an idempotent handler."""
-        try:
-            await self._message.ack()
-        except BROKER_ERRORS:
-            log.info("not acknowledged, connection lost", message_id=self._message.message_id)
-
-    async def release(self) -> None:
-        """Hand the message back; not counted as a failure by RabbitMQ 4.3."""
-        try:
-            await self._message.nack(requeue=True)
-        except BROKER_ERRORS:
-            log.info("not released, connection lost", message_id=self._message.message_id)
-
-
-def _dead_letter(message: AbstractIncomingMessage) -> DeadLetter:
-    queue, reason = (str(message.headers.get(name, "unknown")) for name in ("queue", "reason"))
-    return DeadLetter(queue=queue, reason=reason, body=message.body)
+        await queue.consume(take, no_ack=True)

@@ -1,7 +1,7 @@
 """Names and arguments of everything Latchkey has at the broker, and the one function that declares it.
 
-Declared are names, durability and type alone; limits belong into policies, which an operator can change without deleting a
-queue. Only the delay of a retry queue is an argument: it is what the queue is.
+Declared are names, durability and type, and what keeps a message from being dropped, since that must hold at a broker that
+was given no policy. Everything else belongs into policies, which an operator can change without deleting a queue.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,11 @@ from aio_pika.abc import AbstractChannel
 from shared.messages import WORK
 
 QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
+WORK_QUEUE = QUORUM | {"x-delivery-limit": 1_000}
+"""RabbitMQ 4 drops what came back twenty times, unless told otherwise. A worker buries, with a reason, long before this."""
+DEAD_LETTERS = QUORUM | {"x-delivery-limit": 1_000_000}
+"""A dead letter is there to be looked at, and every look counts as a delivery. A limit also keeps them in order: without one,
+what comes back goes to the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +46,15 @@ class Topology:
 
     def retry(self, delay: float) -> str:
         """Return the exchange, and the queue, where messages wait for *delay* seconds."""
-        return f"{self.prefix}.retry.{int(delay * 1000)}ms"
+        return f"{self.prefix}.retry.{round(delay * 1000)}ms"
 
     def queue(self, queue: str) -> str:
         """Return the broker's name of a work queue."""
         return queue if self.prefix == "latchkey" else f"{self.prefix}.{queue}"
 
-    def results_queue(self, gateway: str) -> str:
-        """Return the queue of one gateway's results."""
-        return f"{self.prefix}.results.{gateway}"
+    def results_queue(self, gateway: str, connection: str) -> str:
+        """Return the queue of one gateway's results on one connection."""
+        return f"{self.prefix}.results.{gateway}.{connection}"
 
 
 async def declare(channel: AbstractChannel, names: Topology) -> None:
@@ -57,14 +62,11 @@ async def declare(channel: AbstractChannel, names: Topology) -> None:
     work = await channel.declare_exchange(names.work, ExchangeType.TOPIC, durable=True)
     await channel.declare_exchange(names.results, ExchangeType.TOPIC, durable=True)
     for name, kinds in WORK.items():
-        queue = await channel.declare_queue(names.queue(name), durable=True, arguments=QUORUM)
+        queue = await channel.declare_queue(names.queue(name), durable=True, arguments=WORK_QUEUE)
         for kind in kinds:
             await queue.bind(work, kind.kind)
     dead = await channel.declare_exchange(names.dead, ExchangeType.FANOUT, durable=True)
-    # RabbitMQ 4 drops a message that was looked at twenty times, unless told otherwise; a dead letter is there to be looked at.
-    buried = await channel.declare_queue(
-        names.dead, durable=True, arguments=QUORUM | {"x-delivery-limit": 1_000_000}
-    )
+    buried = await channel.declare_queue(names.dead, durable=True, arguments=DEAD_LETTERS)
     await buried.bind(dead)
     for delay in names.delays:
         await _declare_retry(channel, names.retry(delay), delay)
@@ -78,7 +80,7 @@ async def _declare_retry(channel: AbstractChannel, name: str, delay: float) -> N
     """
     exchange = await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)
     arguments = QUORUM | {
-        "x-message-ttl": int(delay * 1000),
+        "x-message-ttl": round(delay * 1000),
         "x-dead-letter-exchange": "",
         # Otherwise messages whose time comes while the broker starts are dropped, since their work queue is not there
         # yet: 20 of 20 on RabbitMQ 3.10.8 (docs/decisions/0008-one-line-to-the-broker.md).

@@ -9,16 +9,22 @@ import pytest
 from shared.bus.base import Bus
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
+from shared.messages import TokenRefreshRequested
 
 DELAYS = (0.05, 0.3)
+LIFETIMES = {TokenRefreshRequested: 0.1}
 PATIENCE = 30.0
 
 
 @asynccontextmanager
 async def opened(url: str, delays: tuple[float, ...] = DELAYS) -> AsyncIterator[Bus]:
     """Open a bus and wait until it is there."""
-    bus_context = MemoryBus(delays=delays) if url == "memory://" else open_rabbit(url, delays=delays)
-    async with bus_context as bus:
+    in_memory = url == "memory://"
+    async with (
+        MemoryBus(delays=delays, lifetimes=LIFETIMES)
+        if in_memory
+        else open_rabbit(url, delays=delays, lifetimes=LIFETIMES)
+    ) as bus:
         await connected(bus)
         yield bus
 

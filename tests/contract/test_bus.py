@@ -7,7 +7,16 @@ import pytest
 from shared import wire
 from shared.bus.base import ALL_GATEWAYS, RETRY_DELAYS, Bus, DeadLetter, Delivery, delay_before
 from shared.domain.link import LinkState
-from shared.messages import EVENTS, QUEUES, Event, LinkApproved, LinkChanged, LinkRequested, TokenSeen
+from shared.messages import (
+    EVENTS,
+    QUEUES,
+    Event,
+    LinkApproved,
+    LinkChanged,
+    LinkRequested,
+    TokenRefreshRequested,
+    TokenSeen,
+)
 from tests.contract.conftest import PATIENCE
 
 QUEUE = "auth.link"
@@ -44,6 +53,12 @@ def requested(number: int = 1) -> LinkRequested:
 
 def changed(number: int = 1) -> LinkChanged:
     return LinkChanged(service="default", link_id=f"link-{number}", state=LinkState.LINKED)
+
+
+def refresh_requested() -> TokenRefreshRequested:
+    return TokenRefreshRequested(
+        service="default", request_id="r", grant_id="g", family=1, generation=1, expires_at=0
+    )
 
 
 def ids(delivery: Delivery) -> list[str]:
@@ -137,6 +152,41 @@ async def test_released_message_comes_again(bus: Bus) -> None:
 
     assert ids(first) == ids(second)
     await hands.ack(second)
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["fails", "says nothing"])
+async def test_message_comes_again_when_its_reader_did_not_settle_it(bus: Bus, fails: bool) -> None:
+    """A reader that fails, or forgets the message, does not keep it, and that is counted."""
+    seen: asyncio.Queue[int] = asyncio.Queue()
+
+    async def receive(delivery: Delivery) -> None:
+        await seen.put(delivery.redeliveries)
+        if delivery.redeliveries:
+            await delivery.ack()
+        elif fails:
+            raise RuntimeError
+
+    await bus.consume(QUEUE, receive, prefetch=1)
+    await bus.publish([requested()])
+    async with asyncio.timeout(PATIENCE):
+        counts = [await seen.get(), await seen.get()]
+
+    assert [0, 1] == counts
+
+
+async def test_message_that_nobody_waits_for_is_forgotten(bus: Bus) -> None:
+    """A refresh that is older than its gateway's patience is not handed out; what else is in its queue is."""
+    hands = Hands()
+    await bus.publish([refresh_requested()])
+    await bus.retry(QUEUE, requested(), attempt=3)
+    await bus.consume(QUEUE, hands.receive, prefetch=1)
+    await hands.ack(await hands.take())
+    await bus.publish([TokenSeen(service="default", grant_id="g", family=1, generation=1)])
+    await bus.consume("token.refresh", hands.receive, prefetch=1)
+    delivery = await hands.take()
+
+    assert "token.seen" == wire.decode(delivery.body).kind
+    await hands.ack(delivery)
 
 
 async def test_retried_event_comes_back_with_its_attempt(bus: Bus) -> None:

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from shared import wire, worker
-from shared.bus.base import Bus, BusUnavailable
+from shared.bus.base import Bus, BusUnavailable, Delivery
 from shared.domain.errors import LinkTaken
-from shared.messages import LinkRequested, TokenSeen
+from shared.messages import Event, LinkRequested, TokenSeen
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.worker import Batched, Retry
 from tests.contract.conftest import PATIENCE
@@ -288,13 +289,158 @@ async def test_unfinished_event_comes_again_elsewhere(bus: Bus) -> None:
         await bus.publish([requested("one")])
         await begun.wait()
     async with working(bus, failing(Retry(), 0)) as context:
-        if bus.__class__.__name__ == "RabbitBus":
-            _lose_connection(bus)
         handled = await context.next()
 
     assert "one" == handled
 
 
-def _lose_connection(bus: Bus) -> None:
-    """On a broker, what a dead reader held comes back when its connection ends."""
-    bus._consuming.lose()
+class Hesitant:
+    """A bus that does not confirm what follows from a message, so often; else the bus it stands before."""
+
+    def __init__(self, bus: Bus, times: int, error: Exception | None = None) -> None:
+        self._bus = bus
+        self._error = error or BusUnavailable("not now")
+        self._left = times
+        self.refused = asyncio.Event()
+        self.confirmed: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
+        self._hesitate()
+        await self._bus.retry(queue, event, attempt=attempt)
+        self.confirmed.append(attempt)
+
+    async def bury(self, queue: str, body: bytes, *, reason: str) -> None:
+        self._hesitate()
+        await self._bus.bury(queue, body, reason=reason)
+
+    def _hesitate(self) -> None:
+        if self._left:
+            self._left -= 1
+            self.refused.set()
+            raise self._error
+
+
+async def test_retry_is_asked_for_until_it_is_confirmed(bus: Bus) -> None:
+    """The handler is not run again for it meanwhile, and no attempt is lost."""
+    hesitant = Hesitant(bus, times=2)
+    async with working(hesitant, failing(Retry(), 1)) as context:
+        await bus.publish([requested("one")])
+        await context.next()
+
+    assert [2] == hesitant.confirmed
+
+
+async def test_burial_is_asked_for_until_it_is_confirmed(bus: Bus) -> None:
+    """The handler that failed is not run again for it."""
+    runs = []
+
+    async def handle(event: LinkRequested, _: Context) -> None:
+        runs.append(event.link_id)
+        raise RuntimeError
+
+    async with working(Hesitant(bus, times=2), handle):
+        await bus.publish([requested("one")])
+        await buried(bus)
+
+    assert ["one"] == runs
+
+
+async def test_message_outlives_a_fault_of_our_own(bus: Bus) -> None:
+    """Whatever goes wrong while a message is settled, it comes again."""
+    faulty = Hesitant(bus, times=1, error=TypeError())
+    async with working(faulty, failing(Retry(), 1)) as context:
+        await bus.publish([requested("one")])
+        handled = await context.next()
+
+    assert "one" == handled
+
+
+async def test_message_is_handed_back_when_the_worker_ends_first(bus: Bus) -> None:
+    """Asked to end while the broker takes nothing, a worker does not wait for it, and loses nothing."""
+    hesitant = Hesitant(bus, times=10**6)
+    async with working(hesitant, failing(Retry(), 1), drain=60):
+        await bus.publish([requested("one")])
+        await hesitant.refused.wait()
+    async with working(bus, failing(Retry(), 0)) as context:
+        handled = await context.next()
+
+    assert "one" == handled
+
+
+async def worn_out(bus: Bus) -> None:
+    """Let readers die with the one message of the queue until no worker would touch it."""
+    worn, stopped = asyncio.Event(), asyncio.Event()
+
+    async def die(delivery: Delivery) -> None:
+        if delivery.redeliveries > worker.MOST_REDELIVERIES:
+            worn.set()
+            await stopped.wait()
+
+    await bus.consume(QUEUE, die, prefetch=1)
+    async with asyncio.timeout(PATIENCE):
+        await worn.wait()
+    await bus.stop_consuming()
+    stopped.set()
+
+
+async def test_event_that_takes_its_readers_down_is_buried(bus: Bus) -> None:
+    """Nobody tries it for ever."""
+    await bus.publish([requested("deadly")])
+    await worn_out(bus)
+    async with working(bus, failing(Retry(), 0)) as context:
+        ((queue, reason),) = await buried(bus)
+
+    assert QUEUE == queue
+    assert reason.startswith("took its reader down 1")
+    assert context.handled.empty()
+
+
+async def test_neighbours_of_what_takes_its_readers_down_are_tried_alone(bus: Bus) -> None:
+    """Of many events in a message, one is at fault at most."""
+    await bus.publish([requested("one"), requested("two")])
+    await worn_out(bus)
+    async with working(bus, failing(Retry(), 0)) as context:
+        handled = {await context.next(), await context.next()}
+
+    assert {"one", "two"} == handled
+    assert [] == await bus.dead_letters()
+
+
+async def test_no_more_handlers_at_a_time_than_asked_for(bus: Bus) -> None:
+    """However many events a message carries."""
+    at_work = most = 0
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0)
+        at_work -= 1
+        await context.handled.put(event.link_id)
+
+    async with working(bus, handle) as context:
+        await bus.publish([requested(str(number)) for number in range(50)])
+        for _ in range(50):
+            await context.next()
+
+    assert 4 == most
+
+
+async def test_batch_is_not_taken_apart_for_the_database(bus: Bus) -> None:
+    """A database that is away is away for each of them."""
+    sizes = []
+
+    async def handle(events: Sequence[LinkRequested], context: Context) -> None:
+        sizes.append(len(events))
+        if len(sizes) == 1:
+            raise StoreUnavailable
+        await context.handled.put(events[0].link_id)
+
+    async with working(bus, Batched(handle)) as context:
+        await bus.publish([requested("one"), requested("two")])
+        handled = {await context.next(), await context.next()}
+
+    assert ({"one", "two"}, [2, 1, 1]) == (handled, sizes)

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 import aio_pika
 import pytest
 
-from shared import wire
+from shared import wire, worker
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.rabbit import RabbitBus
 from shared.domain.link import LinkState
-from shared.messages import Event, LinkChanged, LinkRequested
+from shared.messages import Event, LinkChanged, LinkRequested, TokenSeen
+from shared.worker import Retry
 from tests.contract.conftest import PATIENCE, connected, opened
 from tests.contract.test_bus import QUEUE, Hands, ids, requested
+from tests.contract.test_worker import Context
+from tests.relay import relaying
 from tests.services.rabbit import RabbitServer
 
 
@@ -81,6 +84,103 @@ async def test_lost_connection_does_not_cancel_a_handler(rabbit_url: str) -> Non
         await hands.ack(second)
 
     assert (ids(first), 1) == (ids(second), second.redeliveries)
+
+
+async def test_message_in_hand_comes_again_when_its_bus_closes(rabbit_url: str) -> None:
+    """A reader that is still at it is ended with its bus, and somebody else gets the message."""
+    async with opened(rabbit_url) as bus:
+        hands, others = Hands(), Hands()
+        async with opened(rabbit_url) as closing:
+            await closing.consume(QUEUE, hands.receive, prefetch=1)
+            await bus.publish([requested()])
+            await hands.take()
+        await bus.consume(QUEUE, others.receive, prefetch=1)
+        delivery = await others.take()
+        await others.ack(delivery)
+
+    assert (["link-1"], 1) == (ids(delivery), delivery.redeliveries)
+
+
+async def test_results_come_again_before_the_broker_knows_of_the_loss(rabbit_url: str) -> None:
+    """The broker still believes in the old connection, and keeps its exclusive queue locked: the new one has its own."""
+    results = asyncio.Queue[Event]()
+    async with relaying(rabbit_url) as relay, opened(relay.url) as bus:
+        assert isinstance(bus, RabbitBus)
+        await bus.listen("gateway", results.put_nowait)
+        relay.fall_silent()
+        for line in bus.lines:
+            line.lose()
+        await connected(bus, expected=False)
+        async with asyncio.timeout(10):
+            await connected(bus)
+        await bus.answer("gateway", LinkChanged(service="s", link_id="link", state=LinkState.LINKED))
+        async with asyncio.timeout(PATIENCE):
+            result = await results.get()
+
+    assert isinstance(result, LinkChanged)
+
+
+async def test_silent_connection_is_given_up(rabbit_url: str) -> None:
+    """Publishing on it fails, and never as if the publisher had been cancelled; then there is another."""
+    async with relaying(rabbit_url) as relay, opened(f"{relay.url}?heartbeat=1") as bus:
+        relay.fall_silent()
+        errors = []
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as publishers:
+            while bus.is_connected():
+                publishers.create_task(_publish(bus, errors))
+                await asyncio.sleep(0.1)
+        await connected(bus)
+        await bus.publish([requested()])
+
+    assert {BusUnavailable} == set(map(type, errors))
+
+
+async def _publish(bus: Bus, errors: list[BaseException]) -> None:
+    try:
+        await bus.publish([requested()])
+    except BaseException as error:  # noqa: BLE001 - the test is about which it is
+        errors.append(error)
+
+
+async def test_broker_short_of_memory_costs_time_and_nothing_else(own_rabbit: RabbitServer) -> None:
+    """It takes no message, yet hands some out: what follows from them waits, and they are not blamed."""
+    async with opened(own_rabbit.url) as bus:
+        again: asyncio.Queue[int] = asyncio.Queue()
+
+        async def handle(_: LinkRequested, __: Context) -> None:
+            again.put_nowait(1)
+            if again.qsize() == 1:
+                raise Retry
+
+        await bus.publish([requested()])
+        await asyncio.to_thread(own_rabbit.rabbitmqctl, "set_vm_memory_high_watermark", "absolute", "1MB")
+        async with asyncio.timeout(PATIENCE):
+            while not await _refuses(bus):
+                pass
+        stop = asyncio.Event()
+        working = asyncio.create_task(worker.run({LinkRequested: handle}, Context(bus), stop=stop))
+        async with asyncio.timeout(PATIENCE):
+            while again.empty():
+                await asyncio.sleep(0.01)
+            for _ in range(2):
+                assert await _refuses(bus)
+        runs_meanwhile = again.qsize()
+        await asyncio.to_thread(own_rabbit.rabbitmqctl, "set_vm_memory_high_watermark", "absolute", "1GB")
+        async with asyncio.timeout(PATIENCE):
+            while again.qsize() < 2:
+                await asyncio.sleep(0.01)
+        stop.set()
+        await working
+
+    assert 1 == runs_meanwhile
+
+
+async def _refuses(bus: Bus) -> bool:
+    try:
+        await bus.publish([TokenSeen(service="s", grant_id="g", family=1, generation=1)])
+    except BusUnavailable:
+        return True
+    return False
 
 
 async def test_message_without_a_queue_is_not_taken_for_sent(rabbit_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import wire
@@ -13,6 +13,7 @@ kinds = st.sampled_from(sorted(EVENTS.values(), key=lambda kind: kind.kind))
 SEEN = TokenSeen(service="default", grant_id="grant", family=1, generation=2)
 
 
+@settings(deadline=None)  # the first event of a kind takes hypothesis a second to think of
 @given(data=st.data(), kind=kinds, attempt=st.integers(1, 100))
 def test_events_come_back(data: st.DataObject, kind: type[Event], attempt: int) -> None:
     """Any events of any kind, one or many, with their attempt."""

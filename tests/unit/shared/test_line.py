@@ -1,0 +1,51 @@
+"""What the driver of the broker raises, told apart."""
+
+import asyncio
+
+import pytest
+from aio_pika.exceptions import ChannelPreconditionFailed
+
+from shared.bus.base import BusUnavailable
+from shared.bus.line import as_unavailable
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (RuntimeError("closed"), "RuntimeError"),
+        (OSError("amqp://user:password@host"), "OSError"),
+        (TimeoutError(), "TimeoutError"),
+        (Exception(), "Exception"),
+        (StopAsyncIteration(), "StopAsyncIteration"),
+        (ChannelPreconditionFailed("inequivalent arg"), "ChannelPreconditionFailed: inequivalent arg"),
+        (BusUnavailable("as it is"), "as it is"),
+    ],
+)
+def test_whatever_the_driver_raises_means_unavailable(raised: Exception, words: str) -> None:
+    """By its type alone, as its words could quote the URL; the broker's own words about a channel are kept."""
+    with pytest.raises(BusUnavailable) as caught, as_unavailable():
+        raise raised
+
+    assert words == str(caught.value)
+
+
+async def test_cancellation_that_nobody_asked_for_means_unavailable() -> None:
+    """The driver fails what is under way on a silent connection as if it had been cancelled."""
+    confirmation = asyncio.get_running_loop().create_future()
+    confirmation.set_exception(asyncio.CancelledError())
+    with pytest.raises(BusUnavailable), as_unavailable():
+        await confirmation
+
+
+async def test_cancellation_stays_one() -> None:
+    """Whoever cancels a publisher is obeyed."""
+
+    async def publish() -> None:
+        with as_unavailable():
+            await asyncio.Event().wait()
+
+    publisher = asyncio.create_task(publish())
+    await asyncio.sleep(0)
+    publisher.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await publisher
