@@ -11,21 +11,24 @@ from shared import bootstrap, keys, worker
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom
 from shared.settings import Settings
+from shared.tokens import TokenVerifier
 
 
 @asynccontextmanager
 async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContext]:
     """Open what the handlers are given."""
+    public_keys = keys.read(settings.keys_dir, keys.PublicKeys)
     async with bootstrap.open_auth_store(settings) as store:
         yield AuthContext(
             settings=settings,
             bus=bus,
             store=store,
             keys=keys.read(settings.keys_dir, keys.AuthWorkerKeys),
-            public_keys=keys.read(settings.keys_dir, keys.PublicKeys),
+            public_keys=public_keys,
             clock=SystemClock(),
             random=SystemRandom(),
             providers={local.NAME: local.LocalProvider(store)},
+            verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
         )
 
 

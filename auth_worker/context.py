@@ -1,12 +1,17 @@
 """What auth_worker's handlers are given."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auth_worker.providers.base import Provider
 from shared.context import Context
 from shared.keys import AuthWorkerKeys
 from shared.storage.base import AuthStore
+from shared.tokens import TokenVerifier
+
+HERD = 4
+"""Legacy credentials that are verified at a time: a person who signs in on a page waits behind so many at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,3 +19,5 @@ class AuthContext(Context[AuthStore, AuthWorkerKeys]):
     """The context of auth_worker, with the identity sources it may ask."""
 
     providers: Mapping[str, Provider]
+    verifier: TokenVerifier
+    herd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HERD))

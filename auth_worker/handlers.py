@@ -2,6 +2,7 @@
 
 import msgspec
 
+from auth_worker import legacy
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity, ProviderUnavailable
 from shared.domain import errors
@@ -14,11 +15,14 @@ from shared.messages import (
     LinkLoginSubmitted,
     LinkRequested,
     LoginEvidence,
+    SessionRequested,
+    SessionUsed,
+    UpgradeRequested,
     evidence_identity,
 )
 from shared.sealing import unseal
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
-from shared.worker import HandlerTable, Retry
+from shared.worker import Batched, HandlerTable, Retry
 
 
 async def open_link(message: LinkRequested, context: AuthContext) -> None:
@@ -162,4 +166,7 @@ HANDLERS: HandlerTable[AuthContext] = {
     LinkRequested: open_link,
     LinkLoginSubmitted: sign_in,
     LinkDeclineRequested: decline,
+    SessionRequested: legacy.open_session,
+    SessionUsed: Batched(legacy.note_used),
+    UpgradeRequested: legacy.upgrade,
 }

@@ -93,7 +93,7 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, frozenset):
         return f"`{', '.join(sorted(field.default))}`" if field.default else "none"
-    return "none" if field.default is None else f"`{field.default}`"
+    return "none" if field.default in (None, ()) else f"`{field.default}`"
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -12,6 +12,7 @@ from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher, check_keys
+from gateway.logins import Logins
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared import bootstrap, keys
@@ -47,6 +48,7 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
             results=results,
             refreshes=SingleFlight(),
             sightings=sightings,
+            logins=Logins(random.token_bytes(32)),
             verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
             voucher=Voucher(own_keys.content, issuer=settings.issuer),
             content_servers=content_servers,

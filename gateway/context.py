@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.content import ContentServers
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher
+from gateway.logins import Logins
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared.context import Context
@@ -22,6 +23,7 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     results: Results
     refreshes: SingleFlight
     sightings: Sightings
+    logins: Logins
     verifier: TokenVerifier
     voucher: Voucher
     content_servers: ContentServers

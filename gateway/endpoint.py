@@ -7,7 +7,7 @@ import structlog
 from gateway import front_door
 from gateway.content import ContentUnavailable, Rest
 from gateway.context import GatewayContext
-from gateway.operations import OPERATIONS, Operation, Request
+from gateway.operations import OPERATIONS, Operation, Request, modes
 from gateway.smapi import envelope, faults
 from gateway.smapi.faults import Fault
 from shared.bus.base import BusUnavailable
@@ -19,6 +19,10 @@ log = structlog.get_logger(__name__)
 FAULTS: tuple[tuple[type[Exception], type[Fault]], ...] = (
     (errors.LinkPending, faults.NotLinkedRetry),
     (errors.LinkFailed, faults.NotLinkedFailure),
+    (errors.SignInRefused, faults.LoginInvalid),
+    (errors.AccountDisabled, faults.LoginDisabled),
+    (errors.AccountUnsupported, faults.LoginUnsupported),
+    (errors.SessionUnknown, faults.SessionIdInvalid),
     (errors.TokenRefused, faults.LoginUnauthorized),
     (errors.ReauthorizationNeeded, faults.AuthTokenExpired),
     (errors.TryAgainLater, faults.ServiceUnavailable),
@@ -68,6 +72,7 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
             settings=context.settings.services[asked.service],
             correlation_id=correlation_id,
         )
+        modes.check(method, request.settings)
         answered = await _answered(request, asked, context)
     except Exception as error:  # noqa: BLE001 - nothing but SOAP may leave
         fault = _fault(error, correlation_id)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
-from shared.messages import Event, FamilyEnded, LinkChanged, TokenRefreshed
+from shared.messages import CredentialsJudged, Event, FamilyEnded, LinkChanged, TokenRefreshed
 
 
 class Expectation:
@@ -71,6 +71,11 @@ def family_key(grant_id: str) -> Hashable:
     return ("family", grant_id)
 
 
+def judged_key(request_id: str) -> Hashable:
+    """Return what the judgement of credentials of the old kinds is awaited under."""
+    return ("judged", request_id)
+
+
 def _link_key_of(event: Event) -> Hashable:
     assert isinstance(event, LinkChanged)
     return link_key(event.link_id)
@@ -81,6 +86,11 @@ def _refresh_key_of(event: Event) -> Hashable:
     return refresh_key(event.request_id)
 
 
+def _judged_key_of(event: Event) -> Hashable:
+    assert isinstance(event, CredentialsJudged)
+    return judged_key(event.request_id)
+
+
 def _family_key_of(event: Event) -> Hashable:
     assert isinstance(event, FamilyEnded)
     return family_key(event.grant_id)
@@ -89,5 +99,6 @@ def _family_key_of(event: Event) -> Hashable:
 _KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
     LinkChanged: _link_key_of,
     TokenRefreshed: _refresh_key_of,
+    CredentialsJudged: _judged_key_of,
     FamilyEnded: _family_key_of,
 }

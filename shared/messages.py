@@ -25,6 +25,22 @@ class RefreshOutcome(StrEnum):
     """The key that came with the token is wrong, or none came where one is required."""
 
 
+class Verdict(StrEnum):
+    """How credentials of the old kinds were judged."""
+
+    ACCEPTED = "accepted"
+    """The session is written, or the pair: read it under `upgrade_delivery_id`."""
+    REFUSED = "refused"
+    """Name and password do not belong together."""
+    DISABLED = "disabled"
+    UNSUPPORTED = "unsupported"
+    """An account of this tier may not be used with Sonos."""
+    REAUTHORIZE = "reauthorize"
+    """What was shown, or what it once opened, has ended."""
+    UNAVAILABLE = "unavailable"
+    """Could not be judged now."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened, or that was asked for."""
 
@@ -129,6 +145,51 @@ class TokenRevokeRequested(Event, frozen=True, kw_only=True):
     """Id of the last grant that is done; they are taken in the order of their ids."""
 
 
+class SessionRequested(Event, frozen=True, kw_only=True):
+    """A household without tokens wants a session."""
+
+    kind = "session.requested"
+
+    session_hash: str
+    """Of the session id, which the gateway made and keeps to itself; names the request as well."""
+    household_id: str
+    provider: str
+    evidence: bytes
+    """A `LoginEvidence`, sealed for auth_worker and bound to the hash."""
+    asked_at: int
+    """Seconds since the epoch by the gateway's clock: much later, nobody waits any more."""
+
+
+class SessionUsed(Event, frozen=True, kw_only=True):
+    """A session is in use, and that was not recorded for some time."""
+
+    kind = "session.used"
+
+    session_hash: str
+
+
+class UpgradeRequested(Event, frozen=True, kw_only=True):
+    """A household wants a token pair for its old credentials."""
+
+    kind = "upgrade.requested"
+
+    request_id: str
+    household_id: str
+    provider: str
+    evidence: bytes
+    """An `UpgradeEvidence`, sealed for auth_worker and bound to the request."""
+    asked_at: int
+    """As in `SessionRequested`."""
+
+
+class GrantRequested(Event, frozen=True, kw_only=True):
+    """auth_worker has found old credentials good; who they belong to stands in the row of `upgrades`."""
+
+    kind = "grant.requested"
+
+    request_id: str
+
+
 class LinkChanged(Event, frozen=True, kw_only=True):
     """A link moved, or an attempt to move it was judged; read the row to see how."""
 
@@ -145,6 +206,16 @@ class TokenRefreshed(Event, frozen=True, kw_only=True):
 
     request_id: str
     outcome: RefreshOutcome
+
+
+class CredentialsJudged(Event, frozen=True, kw_only=True):
+    """Credentials of the old kinds were judged."""
+
+    kind = "credentials.judged"
+
+    request_id: str
+    """Of the upgrade, or the hash of the session."""
+    verdict: Verdict
 
 
 class FamilyEnded(Event, frozen=True, kw_only=True):
@@ -164,6 +235,18 @@ class LoginEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return "LoginEvidence(***)"
+
+
+class UpgradeEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Old credentials, one kind of them or none at all; sealed for auth_worker, bound to `evidence_identity`."""
+
+    login: LoginEvidence | None = None
+    session_id: str | None = None
+    token: str | None = None
+    """Of the service that this one came from."""
+
+    def __repr__(self) -> str:
+        return "UpgradeEvidence(***)"
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -189,19 +272,28 @@ def refresh_delivery_id(grant_id: str, family: int, generation: int) -> str:
     return f"{grant_id}.{family}.{generation}"
 
 
+def upgrade_delivery_id(request_id: str) -> str:
+    """Return the id of the delivery that answers an upgrade."""
+    return f"upgrade.{request_id}"
+
+
 WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested),
     "auth.login": (LinkLoginSubmitted,),
+    "auth.session": (SessionRequested,),
+    "auth.used": (SessionUsed,),
+    "auth.upgrade": (UpgradeRequested,),
     "token.mint": (LinkApproved,),
     "token.refresh": (TokenRefreshRequested, TokenSeen),
     "token.revoke": (TokenRevokeRequested,),
+    "token.upgrade": (GrantRequested,),
 }
 """Work queue -> the kinds it receives. By kind of work, so that a person who waits never stands behind a herd."""
 
 QUEUES: dict[type[Event], str] = {kind: queue for queue, kinds in WORK.items() for kind in kinds}
 """Kind of work -> its queue."""
 
-RESULTS: tuple[type[Event], ...] = (LinkChanged, TokenRefreshed, FamilyEnded)
+RESULTS: tuple[type[Event], ...] = (LinkChanged, TokenRefreshed, CredentialsJudged, FamilyEnded)
 """What goes back to the gateways."""
 
 EVENTS: dict[str, type[Event]] = {

@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
+from shared.domain.account import AccountTier
 from shared.domain.grant import Lifetimes, ReusePolicy, TokenKind
 from shared.domain.link_code import LONGEST_LIFETIME
+from shared.domain.session import SessionRules
 
 PREFIX = "LATCHKEY_"
 LONGEST_ISSUER = 47
@@ -82,6 +84,16 @@ class ServiceSettings(_Section):
     """Seconds between `getLastUpdate` calls of an app."""
     content: ContentSettings | None = None
     """Where the service's content is."""
+    auth: Auth = "link"
+    """How households prove who they are: `link` (AppLink and DeviceLink), or what Sonos no longer recommends."""
+    tiers: tuple[AccountTier, ...] = ()
+    """Account tiers that may have a session or be upgraded; none named: all may."""
+    upgrade_from: tuple[Literal["session_id", "stateless", "anonymous", "device_link"], ...] = ()
+    """With `auth = "link"`: the earlier kinds of credentials for which households get a token pair."""
+    upgrade_of: str | None = Field(None, pattern=NAME)
+    """The service, by name, whose households come over; default: this one, under its earlier `auth`."""
+    upgrade: Literal["automatic", "sign_in_again"] = "automatic"
+    """What earlier credentials get: a pair, or the request to sign in again."""
 
 
 class LinkSettings(_Section):
@@ -138,6 +150,21 @@ class RefreshSettings(_Section):
     """Seconds a call waits for its successor before Sonos is asked to come again."""
 
 
+class SessionSettings(_Section):
+    """Sessions of services that have no tokens: `auth = "session_id"` and `"stateless"`."""
+
+    idle: Seconds = 30 * 86400
+    """Seconds after which an unused session is over; Sonos then signs in again by itself."""
+    absolute: Seconds = 365 * 86400
+    """Seconds after which every session is over."""
+    most: int = Field(16, ge=1, le=1000)
+    """Sessions of an account in one household; one more ends the oldest."""
+    remembered: Seconds = 3600
+    """With `stateless`: seconds for which a gateway does not have the same password verified again."""
+    timeout: float = Field(4.0, gt=0, le=8)
+    """Seconds a call waits for its credentials to be judged before Sonos is asked to come again."""
+
+
 class RetentionSettings(_Section):
     """What is deleted when."""
 
@@ -190,6 +217,7 @@ class Settings(BaseSettings):
     link: LinkSettings = LinkSettings()
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()
+    sessions: SessionSettings = SessionSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @property
@@ -213,6 +241,11 @@ class Settings(BaseSettings):
             idle=self.tokens.idle,
             absolute=self.tokens.absolute,
         )
+
+    @property
+    def session_rules(self) -> SessionRules:
+        """Return what the rules of sessions need to know."""
+        return SessionRules(idle=self.sessions.idle, absolute=self.sessions.absolute, most=self.sessions.most)
 
     @classmethod
     def settings_customise_sources(
@@ -301,6 +334,20 @@ def _checks(settings: Settings) -> list[tuple[bool, str]]:
         (
             bool(strangers),
             f"api_clients.{', '.join(strangers)}.may_act_for: names a service that is not there; there is {', '.join(settings.services)}",
+        ),
+        *(
+            (
+                bool(service.upgrade_from) and service.auth != "link",
+                f'services.{name}.upgrade_from: only with auth = "link"; remove one of the two',
+            )
+            for name, service in settings.services.items()
+        ),
+        *(
+            (
+                service.upgrade_of not in {None, *settings.services},
+                f"services.{name}.upgrade_of: there is no service {service.upgrade_of!r}; name one of this file",
+            )
+            for name, service in settings.services.items()
         ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(

@@ -8,7 +8,17 @@ from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.revocation import Scope, Selection
-from shared.storage.base import AttemptOutcome, AuditEvent, AuthStore, LocalUser, LoginAttempt, TokenStore
+from shared.domain.session import Session
+from shared.domain.upgrade import Upgrade
+from shared.storage.base import (
+    AttemptOutcome,
+    AuditEvent,
+    AuthStore,
+    AuthTransaction,
+    LocalUser,
+    LoginAttempt,
+    TokenStore,
+)
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
 from shared.storage.sql import (
     SqlAuthStore,
@@ -52,6 +62,24 @@ GRANT = Grant(
     seen_generation=0,
     family_started_at=1_800_000_000,
     used_at=1_800_000_000,
+)
+SESSION = Session(
+    session_hash="session-1",
+    service="default",
+    account_id="account-1",
+    household_id="00-0E-58-5B-06-D6:8",
+    created_at=1_800_000_000,
+    used_at=1_800_000_000,
+    expires_at=4_000_000_000,
+)
+UPGRADE = Upgrade(
+    request_id="request-1",
+    service="default",
+    account_id="account-1",
+    household_id="Sonos_Wz6tqJbSh5Uc3rCk6mPzLoBDpQ",
+    old_grant_id="grant-0",
+    old_family=3,
+    expires_at=4_000_000_000,
 )
 USER = LocalUser(
     service="default", name="zoë", subject="user-1", nickname="Zoë", password_hash="$argon2id$v=19$..."
@@ -133,6 +161,7 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         assert await transaction.account(account.account_id)
         for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
             await transaction.set_account_status(account.account_id, status)
+        await _work_on_sessions(transaction)
         link = await transaction.link(LINK.link_id)
         assert link is not None
         authenticated = replace(
@@ -149,12 +178,28 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
     return authenticated
 
 
+async def _work_on_sessions(transaction: AuthTransaction) -> None:
+    assert await transaction.insert_session(SESSION)
+    assert await transaction.insert_session(replace(SESSION, session_hash="session-2"))
+    await transaction.delete_session("session-2")
+    session = await transaction.session(SESSION.session_hash)
+    assert session is not None
+    assert (session,) == await transaction.sessions_of(
+        service=SESSION.service, account_id=SESSION.account_id, household_id=SESSION.household_id
+    )
+    used = replace(session, used_at=session.used_at + 1, expires_at=session.expires_at + 1, version=2)
+    await transaction.swap_session(session, used)
+    assert await transaction.insert_upgrade(UPGRADE)
+    assert await transaction.upgrade(UPGRADE.request_id)
+
+
 async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
     """Do everything token_worker may do with a link someone has signed in to, and return the grant."""
     await store.check()
     async with store.transaction() as transaction:
         assert await transaction.link(link.link_id) == link
         assert await transaction.account(GRANT.account_id)
+        assert await transaction.upgrade(UPGRADE.request_id) == UPGRADE
         await transaction.insert_grant(GRANT)
         linked = replace(link, state=LinkState.LINKED, grant_id=GRANT.grant_id, version=link.version + 1)
         await transaction.swap_link(link, linked)

@@ -9,12 +9,13 @@ from shared.bus.base import ALL_GATEWAYS
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain import link as links
-from shared.domain.account import Account, AccountStatus
+from shared.domain.account import AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
 from shared.domain.link import Link
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
     FamilyEnded,
+    GrantRequested,
     LinkApproved,
     LinkChanged,
     RefreshOutcome,
@@ -24,14 +25,12 @@ from shared.messages import (
     TokenSeen,
     refresh_delivery_id,
 )
-from shared.sealing import seal
 from shared.storage.base import AuditEvent, TokenTransaction
 from shared.worker import Batched, HandlerTable, Retry
+from token_worker import upgrades
 from token_worker.context import TokenContext
+from token_worker.deliveries import DELIVERY_SECONDS, sealed
 from token_worker.revocation import end_page
-
-DELIVERY_SECONDS = 300
-"""How long the answer to a refresh can be read; whoever comes later has it made again."""
 
 
 async def mint(message: LinkApproved, context: TokenContext) -> None:
@@ -115,9 +114,11 @@ async def _link(transaction: TokenTransaction, link: Link, browser: str, context
     else:
         await transaction.swap_grant(existing, grant)
     await transaction.swap_link(link, linked)
-    sealed = _sealed(link.link_id, grant, account, context)
     await transaction.put_delivery(
-        delivery_id=link.link_id, service=link.service, sealed=sealed, expires_at=link.expires_at
+        delivery_id=link.link_id,
+        service=link.service,
+        sealed=sealed(link.link_id, grant, account, context),
+        expires_at=link.expires_at,
     )
     await transaction.audit(_audit("link.linked", grant, link_id=link.link_id))
     return linked
@@ -184,7 +185,7 @@ async def _refresh(
     await transaction.put_delivery(
         delivery_id=delivery_id,
         service=grant.service,
-        sealed=_sealed(delivery_id, refreshed, account, context),
+        sealed=sealed(delivery_id, refreshed, account, context),
         expires_at=transaction.now + DELIVERY_SECONDS,
     )
     return _Judgement(outcome=RefreshOutcome.DELIVERED)
@@ -205,14 +206,6 @@ async def _answer_reuse(transaction: TokenTransaction, grant: Grant, context: To
     revoked = grants.revoke(grant)
     await transaction.swap_grant(grant, revoked)
     return _Judgement(outcome=RefreshOutcome.REAUTHORIZE, ended=revoked)
-
-
-def _sealed(delivery_id: str, grant: Grant, account: Account, context: TokenContext) -> bytes:
-    return seal(
-        msgspec.json.encode(context.mint.pair(grant, account)),
-        recipient=context.public_keys.gateway_box[0].public,
-        bound_to=delivery_id,
-    )
 
 
 async def _tell_ended(grant: Grant, family: int, context: TokenContext) -> None:
@@ -237,4 +230,5 @@ HANDLERS: HandlerTable[TokenContext] = {
     TokenRefreshRequested: Batched(refresh),
     TokenSeen: Batched(note_seen),
     TokenRevokeRequested: revoke,
+    GrantRequested: upgrades.issue,
 }

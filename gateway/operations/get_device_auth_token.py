@@ -3,7 +3,7 @@
 import hmac
 
 from gateway.context import GatewayContext
-from gateway.operations import pairs
+from gateway.operations import pairs, upgrades
 from gateway.operations.request import Request
 from gateway.smapi.results import DeviceAuthTokenResult
 from shared.domain import link as rules
@@ -16,12 +16,14 @@ async def get_device_auth_token(request: Request, context: GatewayContext) -> De
     """Answer a poll with one read; a forged or expired code costs none.
 
     The same pair is given again until the link expires, since answers get lost. Source: docs.sonos.com,
-    "getDeviceAuthToken".
+    "getDeviceAuthToken". Without a link code it is the upgrade of a household that has old credentials ("Upgrade to OAuth").
 
     Raises:
         LinkPending: not finished, ask again.
         LinkFailed: will never succeed.
     """
+    if upgrades.is_wanted(request):
+        return await upgrades.pair_for(request, context)
     verified = link_code.verify(
         request.argument("linkCode"),
         keys=context.link_code_keys,

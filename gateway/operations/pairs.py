@@ -26,6 +26,6 @@ def opened(sealed: bytes | None, *, delivery_id: str, context: GatewayContext) -
         user_info=UserInfo(
             user_id_hash_code=pair.user_id_hash_code,
             account_tier=pair.tier,
-            nickname=pair.nickname,
+            nickname=pair.nickname or None,
         ),
     )

@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from gateway.caller import Caller
 from gateway.context import GatewayContext
-from gateway.operations import pairs
+from gateway.operations import modes, pairs, sessions
 from gateway.operations.request import Request
 from gateway.results import refresh_key
 from gateway.smapi.faults import TokenRefreshRequired
@@ -24,6 +24,7 @@ from shared.messages import (
     TokenSeen,
     refresh_delivery_id,
 )
+from shared.settings import Auth
 from shared.storage.base import GrantView
 
 
@@ -36,14 +37,21 @@ class Holder:
 
 
 async def guard(request: Request, context: GatewayContext) -> Caller:
-    """Return whose call this is.
+    """Return whose call this is, by whatever the service has its households prove it with.
 
     Raises:
-        TokenRefused: no token, or not one of ours.
+        TokenRefused: no credentials, or not of a kind or a making that counts here.
+        SessionUnknown: the session id is not known any more.
+        SignInRefused, AccountDisabled, AccountUnsupported: the name and password in the header are no good.
         TokenRefreshRequired: the token is stale; the fault carries its successor.
         ReauthorizationNeeded: the grant has ended, the account is disabled, or the token is stale and has no successor.
         TryAgainLater: the successor could not be had in time.
     """
+    kind = modes.kind_of(request.credentials, request.settings)
+    return await _GUARDS[kind](request, context)
+
+
+async def _by_token(request: Request, context: GatewayContext) -> Caller:
     claims = genuine(request, context)
     if not context.settings.tokens.kind.refreshes:
         view = await _living(claims, correlation_id=request.correlation_id, context=context)
@@ -62,7 +70,7 @@ def caller_of(view: GrantView, *, device_id: str | None = None) -> Caller:
         account_id=view.account.account_id,
         provider=view.account.provider,
         subject=view.account.subject,
-        nickname=view.account.nickname,
+        nickname=view.account.nickname or None,
         tier=view.account.tier,
         household_id=view.grant.household_id,
         device_id=device_id,
@@ -190,9 +198,28 @@ def _tell_seen(claims: TokenClaims, view: GrantView, correlation_id: str, contex
         family=claims.family,
         generation=claims.generation,
     )
-    context.sightings.tell(event, context.bus)
+    context.sightings.tell(event, (claims.grant_id, claims.family, claims.generation), context.bus)
 
 
 def presented(claims: TokenClaims) -> Presented:
     """Return what the rules of grants ask of a token."""
     return Presented(family=claims.family, generation=claims.generation, expires_at=claims.expires_at)
+
+
+async def _anonymous(request: Request, _: GatewayContext) -> Caller:
+    """Return nobody in particular: whatever is asked is answered, and the device is passed on to whoever cares."""
+    return Caller(
+        kind="anonymous",
+        service=request.service,
+        household_id=request.credentials.household_id,
+        device_id=request.credentials.device_id,
+        favorites="1",
+    )
+
+
+_GUARDS: dict[Auth, Callable[[Request, GatewayContext], Awaitable[Caller]]] = {
+    "link": _by_token,
+    "session_id": sessions.by_session_id,
+    "stateless": sessions.by_login,
+    "anonymous": _anonymous,
+}

@@ -1,6 +1,7 @@
 """Accounts: the people of the music service, as far as linking needs to know them."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,6 +47,23 @@ def check_enabled(account: Account) -> None:
     """
     if account.status is AccountStatus.DISABLED:
         raise errors.ReauthorizationNeeded
+
+
+def check_usable(account: Account, *, tiers: Collection[AccountTier]) -> Account:
+    """Return an account that may be used.
+
+    Args:
+        tiers: those that may use Sonos, or none if all may; an account whose tier nobody told is taken for `none`.
+
+    Raises:
+        AccountDisabled: it was disabled.
+        AccountUnsupported: it is of another tier.
+    """
+    if account.status is AccountStatus.DISABLED:
+        raise errors.AccountDisabled
+    if tiers and (account.tier or AccountTier.NONE) not in tiers:
+        raise errors.AccountUnsupported
+    return account
 
 
 def user_id_hash_code(account_id: str) -> str:

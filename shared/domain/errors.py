@@ -9,6 +9,9 @@
     │   ├── LinkBurnt           too many wrong passwords
     │   └── LinkTaken           another browser or another account got there first
     ├── SignInRefused           this name and password do not belong together
+    ├── AccountDisabled         the account may not be used
+    ├── AccountUnsupported      an account of this tier may not be used with Sonos
+    ├── SessionUnknown          not a session id of ours, or its time is over
     ├── TokenRefused            not a token of ours, or not for this service
     ├── ReauthorizationNeeded   the household has to link again
     │   └── ReuseDetected       an old generation came back: theft, the family ends
@@ -55,6 +58,18 @@ class LinkTaken(LinkFailed):
 
 class SignInRefused(Refusal):
     """The name and the password do not belong together."""
+
+
+class AccountDisabled(Refusal):
+    """The account is disabled."""
+
+
+class AccountUnsupported(Refusal):
+    """An account of this tier cannot be used with Sonos."""
+
+
+class SessionUnknown(Refusal):
+    """The session id was not issued here, or its time is over."""
 
 
 class TokenRefused(Refusal):

@@ -171,10 +171,9 @@ def refresh(
         ReauthorizationNeeded: revoked, an earlier family, or a lifetime is over.
         ReuseDetected: the token is an old one whose successor has long been in use. The caller applies the policy.
     """
-    if grant.status is GrantStatus.REVOKED or presented.family != grant.family:
+    if presented.family != grant.family:
         raise errors.ReauthorizationNeeded
-    if now >= grant.used_at + lifetimes.idle or now >= grant.family_started_at + lifetimes.absolute:
-        raise errors.ReauthorizationNeeded
+    _check_alive(grant, lifetimes, now)
     if not lifetimes.kind.refreshes:
         # A gateway that was started before the kind was changed asks all the same.
         check_unexpired(presented, now=now)
@@ -186,6 +185,21 @@ def refresh(
         return _rotate(caught_up, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
     if grant.seen_generation > presented.generation and now >= presented.expires_at + lifetimes.overlap:
         raise errors.ReuseDetected
+    if now >= grant.expires_at:
+        return _rotate(grant, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
+    return grant
+
+
+def upgrade(grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening: float, now: int) -> Grant:
+    """Return the grant whose current pair answers old credentials; the same object if that pair has not expired.
+
+    Never a new family: all players of a household show their old credentials, and the pair that the first of them got
+    must not die of the second. Nor do they bring back what has ended.
+
+    Raises:
+        ReauthorizationNeeded: revoked, or a lifetime is over.
+    """
+    _check_alive(grant, lifetimes, now)
     if now >= grant.expires_at:
         return _rotate(grant, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
     return grant
@@ -226,6 +240,13 @@ def check_unexpired(presented: Presented, *, now: int) -> None:
         ReauthorizationNeeded: it is over.
     """
     if now >= presented.expires_at:
+        raise errors.ReauthorizationNeeded
+
+
+def _check_alive(grant: Grant, lifetimes: Lifetimes, now: int) -> None:
+    if grant.status is GrantStatus.REVOKED:
+        raise errors.ReauthorizationNeeded
+    if now >= grant.used_at + lifetimes.idle or now >= grant.family_started_at + lifetimes.absolute:
         raise errors.ReauthorizationNeeded
 
 

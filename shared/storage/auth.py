@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from operator import attrgetter
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Link
+from shared.domain.session import Session
+from shared.domain.upgrade import Upgrade
 from shared.storage.base import AuthStore, AuthTransaction, LocalUser, LoginAttempt
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import (
@@ -18,8 +20,11 @@ from shared.storage.rows import (
     link_values,
     local_user_from,
     local_user_values,
+    session_from,
+    session_values,
+    upgrade_values,
 )
-from shared.storage.schema import accounts, links, local_users, login_attempts
+from shared.storage.schema import accounts, links, local_users, login_attempts, sessions, upgrades
 from shared.storage.session import begin
 from shared.storage.version import check
 from shared.storage.writes import upsert
@@ -36,6 +41,14 @@ _SET_STATUS = (
     .where(accounts.c.account_id == bindparam("id_of_account"))
     .values(status=bindparam("new_status"))
 )
+
+_SESSION = select(sessions).where(sessions.c.session_hash == bindparam("session_hash"))
+_SESSIONS_OF = select(sessions).where(
+    sessions.c.account_id == bindparam("account_id"),
+    sessions.c.household_id == bindparam("household_id"),
+    sessions.c.service == bindparam("service"),
+)
+_DELETE_SESSION = delete(sessions).where(sessions.c.session_hash == bindparam("session_hash"))
 
 
 class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
@@ -89,6 +102,33 @@ class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
         users = [local_user_from(row) for row in rows.mappings()]
         # Here and not in the database, whose order of letters depends on how it was set up.
         return tuple(sorted(users, key=attrgetter("name")))
+
+    async def session(self, session_hash: str) -> Session | None:
+        """Return a session as it is."""
+        row = await self._session.first(_SESSION, {"session_hash": session_hash})
+        return None if row is None else session_from(row)
+
+    async def sessions_of(self, *, service: str, account_id: str, household_id: str) -> tuple[Session, ...]:
+        """Return all sessions of an account in a household, in no order."""
+        key = {"service": service, "account_id": account_id, "household_id": household_id}
+        rows = await self._session.execute(_SESSIONS_OF, key)
+        return tuple(session_from(row) for row in rows.mappings())
+
+    async def insert_session(self, session: Session) -> bool:
+        """Insert a session; False if it was there already."""
+        return await self._session.insert_new(sessions, session_values(session))
+
+    async def swap_session(self, old: Session, new: Session) -> None:
+        """Replace *old* by *new*."""
+        await self._session.swap(sessions, session_values(old), session_values(new))
+
+    async def delete_session(self, session_hash: str) -> None:
+        """Delete a session if it is there."""
+        await self._session.execute(_DELETE_SESSION, {"session_hash": session_hash})
+
+    async def insert_upgrade(self, upgrade: Upgrade) -> bool:
+        """Insert the word on an upgrade; False if it was there already."""
+        return await self._session.insert_new(upgrades, upgrade_values(upgrade))
 
 
 class SqlAuthStore(AuthStore):

@@ -18,6 +18,7 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
 from shared.domain.link import Link
 from shared.domain.revocation import Selection
+from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 
 
 class StoreUnavailable(Exception):
@@ -103,7 +104,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(Protocol):
+class ReadStore(LegacyReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -135,7 +136,7 @@ class ReadStore(Protocol):
         ...
 
 
-class LinkTransaction(Protocol):
+class LinkTransaction(UpgradeReads, Protocol):
     """What both workers may do to links, inside one transaction."""
 
     @property
@@ -164,7 +165,7 @@ class LinkTransaction(Protocol):
         ...
 
 
-class AuthTransaction(LinkTransaction, Protocol):
+class AuthTransaction(LinkTransaction, LegacyWrites, Protocol):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:
@@ -243,7 +244,7 @@ class TokenTransaction(LinkTransaction, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries that have expired, and links (with their attempts) that expired before *links_before*.
+        """Delete deliveries, sessions and upgrades that have expired, and links that expired before *links_before*.
 
         Returns:
             How many rows went, at most *limit* of each kind.

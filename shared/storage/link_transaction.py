@@ -4,13 +4,15 @@ from sqlalchemy import bindparam, insert, select
 
 from shared.domain.account import Account
 from shared.domain.link import Link
+from shared.domain.upgrade import Upgrade
 from shared.storage.base import AuditEvent, LinkTransaction
-from shared.storage.rows import account_from, audit_values, link_from, link_values
-from shared.storage.schema import accounts, audit_events, links
+from shared.storage.rows import account_from, audit_values, link_from, link_values, upgrade_from
+from shared.storage.schema import accounts, audit_events, links, upgrades
 from shared.storage.session import Session
 
 _LINK = select(links).where(links.c.link_id == bindparam("link_id"))
 _ACCOUNT = select(accounts).where(accounts.c.account_id == bindparam("account_id"))
+_UPGRADE = select(upgrades).where(upgrades.c.request_id == bindparam("request_id"))
 
 # Inline: nobody asks for the number of the event, and the workers may not even read it.
 _AUDIT = insert(audit_events).inline()
@@ -40,6 +42,11 @@ class SqlLinkTransaction(LinkTransaction):
         """Return an account."""
         row = await self._session.first(_ACCOUNT, {"account_id": account_id})
         return None if row is None else account_from(row)
+
+    async def upgrade(self, request_id: str) -> Upgrade | None:
+        """Return auth_worker's word on an upgrade."""
+        row = await self._session.first(_UPGRADE, {"request_id": request_id})
+        return None if row is None else upgrade_from(row)
 
     async def audit(self, event: AuditEvent) -> None:
         """Record what happened, with the transaction's time."""

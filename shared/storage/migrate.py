@@ -33,10 +33,10 @@ _one_at_a_time = threading.Lock()
 """Alembic keeps the migration under way in global variables."""
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, *, to: str = "head") -> None:
     """Bring the database to the schema of this code; makes the file of an SQLite database.
 
-    Everything happens in one transaction. Not to be called from within a running event loop (`asyncio.to_thread` helps).
+    Everything happens in one transaction; *to* names an earlier revision, for tests. Not to be called from within a running event loop (`asyncio.to_thread` helps).
 
     Raises:
         StoreUnavailable: it does not answer, or a lock was not to be had: nothing was changed, run it again.
@@ -45,7 +45,7 @@ def upgrade(database_url: str) -> None:
     with store_failures():
         prepare_file(database_url)
     with _one_at_a_time:
-        asyncio.run(_upgrade(database_url))
+        asyncio.run(_upgrade(database_url, to))
 
 
 def current(database_url: str) -> str | None:
@@ -65,22 +65,22 @@ def head() -> str:
     return last
 
 
-async def _upgrade(url: str) -> None:
+async def _upgrade(url: str, to: str) -> None:
     with store_failures():
         async with (
             open_engine(url, application_name="latchkey-migrate", pool_size=1, timeouts=_TIMEOUTS) as engine,
             engine.begin() as connection,
         ):
-            await connection.run_sync(_run)
+            await connection.run_sync(_run, to)
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, to: str) -> None:
     if connection.dialect.name == "postgresql":
         # Two that migrate at once would both begin from the same revision; the second waits here and finds nothing to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 async def _current(url: str) -> str | None:

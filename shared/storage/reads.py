@@ -1,6 +1,6 @@
 """The gateway's store: its look-ups, and no way to write.
 
-Each is one statement that brings the database's time along. Polls and the grants of guarded calls come in herds, so those
+Each is one statement that brings the database's time along. Polls, and the grants and sessions of guarded calls, come in herds, so those
 that arrive while one is under way are gathered into the next.
 """
 
@@ -15,8 +15,9 @@ from shared.storage import selecting
 from shared.storage.base import GrantView, LinkView, PollView, ReadStore
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
-from shared.storage.rows import account_from, attempt_from, grant_from, link_from, split
-from shared.storage.schema import accounts, deliveries, grants, links, login_attempts
+from shared.storage.legacy import SessionView
+from shared.storage.rows import account_from, attempt_from, grant_from, link_from, session_from, split
+from shared.storage.schema import accounts, deliveries, grants, links, login_attempts, sessions
 from shared.storage.session import fetch
 from shared.storage.version import check
 
@@ -44,6 +45,12 @@ _GRANTS = (
     .where(is_one_of(grants.c.grant_id, bindparam("ids", type_=Keys)))
 )
 _SELECTED = selecting.pages(select(grants, accounts, _NOW).join_from(grants, accounts))
+
+_SESSIONS = (
+    select(sessions, accounts, _NOW)
+    .join_from(sessions, accounts)
+    .where(is_one_of(sessions.c.session_hash, bindparam("ids", type_=Keys)))
+)
 _DELIVERY = select(deliveries.c.sealed).where(
     deliveries.c.delivery_id == bindparam("delivery_id"), _UNEXPIRED
 )
@@ -56,6 +63,7 @@ class SqlReadStore(ReadStore):
         self._engine = engine
         self._polls = Gathering(self._find_polls, most=_MOST)
         self._grants = Gathering(self._find_grants, most=_MOST)
+        self._sessions = Gathering(self._find_sessions, most=_MOST)
 
     async def poll(self, link_id: str) -> PollView | None:
         """Return a link and its delivery in one read."""
@@ -85,6 +93,10 @@ class SqlReadStore(ReadStore):
         rows = await fetch(self._engine, _SELECTED[selection.scope], parameters)
         return tuple(_grant_view(row) for row in rows)
 
+    async def session(self, session_hash: str) -> SessionView | None:
+        """Return a session and its account."""
+        return await self._sessions.get(session_hash)
+
     async def delivery(self, delivery_id: str) -> bytes | None:
         """Return an unexpired sealed pair."""
         rows = await fetch(self._engine, _DELIVERY, {"delivery_id": delivery_id})
@@ -98,6 +110,7 @@ class SqlReadStore(ReadStore):
         """End what is under way."""
         await self._polls.close()
         await self._grants.close()
+        await self._sessions.close()
 
     async def _find_polls(self, link_ids: Sequence[str]) -> Mapping[str, PollView]:
         rows = await fetch(self._engine, _POLLS, {"ids": link_ids})
@@ -110,6 +123,16 @@ class SqlReadStore(ReadStore):
     async def _find_grants(self, grant_ids: Sequence[str]) -> Mapping[str, GrantView]:
         rows = await fetch(self._engine, _GRANTS, {"ids": grant_ids})
         return {row.grant_id: _grant_view(row) for row in rows}
+
+    async def _find_sessions(self, session_hashes: Sequence[str]) -> Mapping[str, SessionView]:
+        rows = await fetch(self._engine, _SESSIONS, {"ids": session_hashes})
+        found = {}
+        for row in rows:
+            session, account = split(row, sessions, accounts)
+            found[row.session_hash] = SessionView(
+                session=session_from(session), account=account_from(account), now=row.now
+            )
+        return found
 
 
 def _grant_view(row: Row[Any]) -> GrantView:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, RowMapping, Table
@@ -9,6 +10,8 @@ from sqlalchemy import Row, RowMapping, Table
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
+from shared.domain.session import Session
+from shared.domain.upgrade import Upgrade
 from shared.storage.base import AttemptOutcome, AuditEvent, LocalUser, LoginAttempt
 
 Values = dict[str, Any]
@@ -161,6 +164,26 @@ def grant_from(row: Found) -> Grant:
         used_at=row["used_at"],
         version=row["version"],
     )
+
+
+def session_values(session: Session) -> Values:
+    """Return the row of `sessions` that says *session*."""
+    return asdict(session)
+
+
+def session_from(row: Found) -> Session:
+    """Return the session that a row with all columns of `sessions` says."""
+    return Session(**row)
+
+
+def upgrade_values(upgrade: Upgrade) -> Values:
+    """Return the row of `upgrades` that says *upgrade*."""
+    return asdict(upgrade)
+
+
+def upgrade_from(row: Found) -> Upgrade:
+    """Return the word that a row with all columns of `upgrades` says."""
+    return Upgrade(**row)
 
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0002"
+VERSION = "0003"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -116,6 +117,34 @@ deliveries = Table(
     Column("delivery_id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# Ends with its account, so that erasing an account leaves nothing to sign in with.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False),
+    Column("household_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Index(None, "account_id", "household_id", "service"),
+)
+
+# Lives for minutes, like a link, and has no foreign keys for the same reason.
+upgrades = Table(
+    "upgrades",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("household_id", Text, nullable=False),
+    Column("old_grant_id", Text),
+    Column("old_family", Integer),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 

@@ -13,7 +13,7 @@ from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import grant_from, grant_values
-from shared.storage.schema import deliveries, grants, links
+from shared.storage.schema import deliveries, grants, links, sessions, upgrades
 from shared.storage.session import begin
 from shared.storage.version import check
 from shared.storage.writes import upsert
@@ -45,6 +45,8 @@ def _oldest(key: Column[str], expires_at: Column[int]) -> ReturningDelete[tuple[
 
 
 _DELETE_DELIVERIES = _oldest(deliveries.c.delivery_id, deliveries.c.expires_at)
+_DELETE_SESSIONS = _oldest(sessions.c.session_hash, sessions.c.expires_at)
+_DELETE_UPGRADES = _oldest(upgrades.c.request_id, upgrades.c.expires_at)
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
@@ -86,13 +88,15 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
         )
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries that have expired, and links (with their attempts) that expired before *links_before*."""
+        """Delete deliveries, sessions and upgrades that have expired, and links that expired before *links_before*."""
         # A delivery is over in the very second of its expiry.
         expired = {"before": self.now + 1, "limit": limit}
-        gone = await self._session.execute(_DELETE_DELIVERIES, expired)
+        gone = 0
+        for deletion in (_DELETE_DELIVERIES, _DELETE_SESSIONS, _DELETE_UPGRADES):
+            gone += len((await self._session.execute(deletion, expired)).all())
         # The attempts go with their link, by the foreign key.
         gone_links = await self._session.execute(_DELETE_LINKS, {"before": links_before, "limit": limit})
-        return len(gone.all()) + len(gone_links.all())
+        return gone + len(gone_links.all())
 
 
 class SqlTokenStore(TokenStore):

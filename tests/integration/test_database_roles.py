@@ -32,6 +32,7 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "login_attempts": {"SELECT"},
         "grants": {"SELECT"},
         "deliveries": {"SELECT"},
+        "sessions": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
@@ -39,6 +40,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "local_users": {"SELECT", "INSERT"},
         "links": {"SELECT", "INSERT"},
         "login_attempts": {"SELECT", "INSERT"},
+        "sessions": {"SELECT", "INSERT", "DELETE"},
+        "upgrades": {"SELECT", "INSERT"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -47,6 +50,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "links": {"SELECT", "DELETE"},
         "grants": {"SELECT", "INSERT"},
         "deliveries": {"SELECT", "INSERT", "DELETE"},
+        "sessions": {"SELECT", "DELETE"},
+        "upgrades": {"SELECT", "DELETE"},
         "audit_events": {"INSERT"},
     },
 }
@@ -57,11 +62,14 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
     AUTH_WORKER: {
         "accounts": {"nickname", "tier", "status"},
         "links": {"state", "account_id", "browser", "version"},
+        "sessions": {"used_at", "expires_at", "version"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
         "grants": set(grants.columns.keys()) - {"grant_id", "service", "account_id", "household_id"},
         "deliveries": {"sealed", "expires_at"},
+        "sessions": {"version"},
+        "upgrades": {"expires_at"},
     },
 }
 """Role -> table -> the columns it may change."""

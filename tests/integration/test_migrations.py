@@ -3,6 +3,7 @@
 import asyncio
 import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +18,35 @@ from shared.storage.engine import open_engine
 from tests.store_samples import insert_link, open_stores
 
 PROJECT = Path(__file__).parents[2]
+
+FIRST_RELEASE = (
+    "INSERT INTO accounts VALUES ('account-1', 'default', 'local', 'user-1', 'Ann', 'free', 'active')",
+    "INSERT INTO local_users VALUES ('default', 'ann', 'user-1', 'Ann', '$argon2id$v=19$')",
+    (
+        "INSERT INTO links VALUES ('link-1', 'default', 'linked', 'Sonos_x', 'S38', '83.1', 'ICRU', 'sonos-2://x', "
+        "1800000000, 1800000600, 'account-1', 'browser-1', 'grant-1', 3)"
+    ),
+    (
+        "INSERT INTO login_attempts (link_id, submission_id, service, outcome) "
+        "VALUES ('link-1', 'try-1', 'default', 'authenticated')"
+    ),
+    (
+        "INSERT INTO grants VALUES ('grant-1', 'default', 'account-1', 'Sonos_x', 'active', 2, 7, 's1', 'd1', "
+        "1800000000, 1800003600, 6, 1800000000, 1800000000, 9)"
+    ),
+    "INSERT INTO deliveries VALUES ('link-1', 'default', CAST('sealed' AS {binary}), 1800000600)",
+    "INSERT INTO audit_events (at, kind, service, detail) VALUES (1800000000, 'link.linked', 'default', '{{}}')",
+)
+"""A row for each table of revision 0001."""
+FIRST_TABLES = (
+    "accounts",
+    "local_users",
+    "links",
+    "login_attempts",
+    "grants",
+    "deliveries",
+    "audit_events",
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
@@ -34,7 +64,16 @@ async def _upgrade(url: str) -> None:
 async def _execute(url: str, *statements: str) -> None:
     async with open_engine(url, application_name="test") as engine, engine.begin() as connection:
         for statement in statements:
-            await connection.execute(text(statement))
+            binary = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
+            await connection.execute(text(statement.format(binary=binary)))
+
+
+async def _contents(url: str, tables: Iterable[str]) -> dict[str, list[tuple[object, ...]]]:
+    async with open_engine(url, application_name="test") as engine, engine.connect() as connection:
+        return {
+            table: [tuple(row) for row in await connection.execute(text(f"SELECT * FROM {table}"))]
+            for table in tables
+        }
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -89,6 +128,24 @@ async def test_upgrading_again_changes_nothing(empty_url: str) -> None:
 
     assert view is not None
     assert link == view.link
+
+
+async def test_a_database_of_the_first_release_keeps_its_rows(empty_url: str) -> None:
+    """From revision 0001 with data in every table to the head: each row is as it was, and the new tables are empty."""
+    await asyncio.to_thread(migrate.upgrade, empty_url, to="0001")
+    await _execute(empty_url, *FIRST_RELEASE)
+    before = await _contents(empty_url, FIRST_TABLES)
+    await _upgrade(empty_url)
+    after = await _contents(empty_url, FIRST_TABLES)
+    new = await _contents(empty_url, ("sessions", "upgrades"))
+    async with open_stores(empty_url) as stores:
+        view = await stores.read.grant("grant-1")
+
+    assert all(before.values())
+    assert before == after
+    assert {"sessions": [], "upgrades": []} == new
+    assert view is not None
+    assert ("account-1", 2, 7) == (view.account.account_id, view.grant.family, view.grant.generation)
 
 
 async def test_upgrades_at_once_are_one(empty_url: str) -> None:

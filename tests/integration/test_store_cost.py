@@ -14,6 +14,7 @@ from tests.relay import relaying
 from tests.store_samples import (
     GRANT,
     LINK,
+    SESSION,
     insert_grant,
     insert_link,
     open_stores,
@@ -53,6 +54,7 @@ async def _everything(url: str) -> None:
         for selection in selections_of(GRANT):
             await stores.read.grants(selection, limit=10)
         await stores.read.delivery(LINK.link_id)
+        await stores.read.session(SESSION.session_hash)
 
 
 async def test_every_look_up_has_an_index_on_postgresql(postgres_url: str) -> None:

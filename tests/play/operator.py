@@ -166,7 +166,9 @@ def deployment(
                 process.kill()
 
 
-async def add_account(system: System, name: str = NAME, password: str = PASSWORD) -> None:
+async def add_account(
+    system: System, name: str = NAME, password: str = PASSWORD, *, service: str = "default"
+) -> None:
     """Add a local account, as `latchkey accounts add` does."""
     settings = load(
         database_url=system.database_url,
@@ -174,7 +176,7 @@ async def add_account(system: System, name: str = NAME, password: str = PASSWORD
         keys_dir=system.keys_dir,
         public_url="http://127.0.0.1",
     )
-    assert await accounts.add(settings, service="default", name=name, password=password)
+    assert await accounts.add(settings, service=service, name=name, password=password)
 
 
 def free_port() -> int:

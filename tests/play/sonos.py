@@ -60,8 +60,12 @@ class Sonos:
         bearer: bool = False,
         send_key: bool = True,
         headers: Mapping[str, str] | None = None,
+        credentials: str = "",
     ) -> Answer:
-        """Send one request; the token goes into the SOAP header, or into `Authorization` as S2 does it."""
+        """Send one request; the token goes into the SOAP header, or into `Authorization` as S2 does it.
+
+        *credentials* are what a household without a token has in its header: `login_of` or `session_of`.
+        """
         headers = {
             "SOAPAction": f'"{SMAPI}#{method}"',
             "Content-Type": "text/xml; charset=utf-8",
@@ -70,7 +74,9 @@ class Sonos:
         }
         if pair and bearer:
             headers["Authorization"] = f"Bearer {pair.token}"
-        body = self.envelope(method, arguments or {}, None if bearer else pair, send_key=send_key)
+        body = self.envelope(
+            method, arguments or {}, None if bearer else pair, send_key=send_key, credentials=credentials
+        )
         async with self.http.post(self.endpoint, data=body, headers=headers) as response:
             return _answer(response.status, await response.read())
 
@@ -94,16 +100,36 @@ class Sonos:
         arguments = {"householdId": self.household, "linkCode": link.code, "linkDeviceId": link.device_id}
         return await self.call("getDeviceAuthToken", arguments | changes)
 
+    async def get_session_id(self, name: str, password: str) -> Answer:
+        """Sign in to a service that Sonos knows as "Session ID"."""
+        return await self.call("getSessionId", {"username": name, "password": password})
+
+    async def upgrade(self, credentials: str = "", *, pair: Pair | None = None) -> Answer:
+        """Ask for a token pair, as a player does for each account after the service has moved to OAuth."""
+        arguments = {"householdId": self.household}
+        return await self.call("getDeviceAuthToken", arguments, credentials=credentials, pair=pair)
+
+    async def browse(self, credentials: str = "") -> Answer:
+        """Open the service in the app, without a token."""
+        arguments = {"id": "root", "index": "0", "count": "100"}
+        return await self.call("getMetadata", arguments, credentials=credentials)
+
     async def root(self, pair: Pair, *, bearer: bool = False) -> Answer:
         """Open the service in the app."""
         arguments = {"id": "root", "index": "0", "count": "100"}
         return await self.call("getMetadata", arguments, pair=pair, bearer=bearer)
 
     def envelope(
-        self, method: str, arguments: Mapping[str, str], pair: Pair | None, *, send_key: bool = True
+        self,
+        method: str,
+        arguments: Mapping[str, str],
+        pair: Pair | None,
+        *,
+        send_key: bool = True,
+        credentials: str = "",
     ) -> bytes:
         """Write a request."""
-        login = ""
+        login = credentials
         if pair:
             key = f"<key>{pair.key}</key>" if send_key else ""
             login = (
@@ -116,6 +142,16 @@ class Sonos:
             f"<deviceId>00-00-00-00-00-00:0</deviceId><deviceProvider>Sonos</deviceProvider>{login}"
             f'</credentials></s:Header><s:Body><{method} xmlns="{SMAPI}">{values}</{method}></s:Body></s:Envelope>'
         ).encode()
+
+
+def session_of(session_id: str) -> str:
+    """Return what a header holds that has a session id."""
+    return f"<sessionId>{escape(session_id)}</sessionId>"
+
+
+def login_of(name: str, password: str) -> str:
+    """Return what a header holds that has a name and a password."""
+    return f"<login><username>{escape(name)}</username><password>{escape(password)}</password></login>"
 
 
 def pair_of(answer: Answer) -> Pair:
