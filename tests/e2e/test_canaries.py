@@ -9,7 +9,7 @@ from tests.e2e.conftest import start_separately
 from tests.play.operator import add_account, deployment
 from tests.play.past import stale_token
 from tests.play.person import PASSWORD, Person
-from tests.play.sonos import HOUSEHOLD, Pair, Sonos, pair_of
+from tests.play.sonos import HOUSEHOLD, Pair, Sonos, login_of, pair_of, session_of
 from tests.services.postgres import PostgresServer
 from tests.services.rabbit import RabbitServer
 
@@ -25,9 +25,17 @@ async def test_stolen_disks_open_nothing(
     secrets: dict[str, bytes] = {
         "password": PASSWORD.encode(),
         "wrong password": b"canary-of-a-wrong-password",
+        "legacy password": b"canary-password-of-bob",
+        "wrong legacy password": b"canary-of-a-wrong-legacy-password",
     }
-    with deployment(tmp_path, database_url=database_url, broker_url=own_rabbit.url) as system:
+    legacy = {
+        "LATCHKEY_SERVICES": '{"default": {}, "classic": {"auth": "session_id"}, "header": {"auth": "stateless"}, '
+        '"moved": {"upgrade_from": ["session_id"], "upgrade_of": "classic"}}'
+    }
+    with deployment(tmp_path, database_url=database_url, broker_url=own_rabbit.url, extra=legacy) as system:
         await add_account(system)
+        for service in ("classic", "header"):
+            await add_account(system, "bob", secrets["legacy password"].decode(), service=service)
         start_separately(system)
         await system.ready()
         sonos = Sonos(person.http, system.endpoint)
@@ -40,6 +48,7 @@ async def test_stolen_disks_open_nothing(
         await sonos.root(successor)
         unused = await sonos.get_app_link()
         form = await person.open(unused.reg_url)
+        session_id, upgraded = await use_the_past(sonos, secrets)
         secrets |= {
             "link code": link.code.encode(),
             "unused link code": unused.code.encode(),
@@ -48,6 +57,9 @@ async def test_stolen_disks_open_nothing(
             "privateKey": pair.key.encode(),
             "next authToken": successor.token.encode(),
             "next privateKey": successor.key.encode(),
+            "session id": session_id.encode(),
+            "upgraded authToken": upgraded.token.encode(),
+            "upgraded privateKey": upgraded.key.encode(),
             "form token": form.buttons["Sign in"].fields["form_token"].encode(),
             "cookie": next(iter(person.http.cookie_jar)).value.encode(),
             **key_material(system.keys_dir),
@@ -65,6 +77,31 @@ async def test_stolen_disks_open_nothing(
         for process in system.processes:
             process.kill()
         system.processes.clear()
+
+
+async def use_the_past(sonos: Sonos, secrets: dict[str, bytes]) -> tuple[str, Pair]:
+    """Sign in without tokens in every way, rightly and wrongly, and move on to tokens; return session id and pair."""
+    password, wrong = secrets["legacy password"].decode(), secrets["wrong legacy password"].decode()
+    classic, header, moved = (
+        Sonos(sonos.http, f"{sonos.endpoint}/{name}") for name in ("classic", "header", "moved")
+    )
+    session_id = (await classic.get_session_id("bob", password))["getSessionIdResult"]
+    opened = [
+        await classic.browse(session_of(session_id)),
+        await header.browse(login_of("bob", password)),
+        await moved.browse(session_of(session_id)),
+    ]
+    refused = [
+        await classic.get_session_id("bob", wrong),
+        await header.browse(login_of("bob", wrong)),
+        await moved.upgrade(login_of("bob", wrong)),
+    ]
+    upgraded = pair_of(await moved.upgrade(login_of("bob", password)))
+    await moved.upgrade(session_of(session_id))
+
+    assert [None] * 3 == [answer.fault for answer in opened]
+    assert all(answer.fault for answer in refused)
+    return session_id, upgraded
 
 
 def key_material(folder: Path) -> dict[str, bytes]:

@@ -1,119 +1,18 @@
 """Every way of signing in, each at its own path of one deployment: what works, and each fault where it belongs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import aiohttp
 import pytest
 
+from tests.e2e.modes import At, at, modes, modes_on_servers
 from tests.e2e.test_link import link_household
 from tests.play.database import execute
-from tests.play.operator import EMBEDDED, System, add_account, deployment
+from tests.play.operator import EMBEDDED, System
 from tests.play.person import NAME, PASSWORD, Person
-from tests.play.sonos import Pair, Sonos, login_of, pair_of, session_of
+from tests.play.sonos import Sonos, login_of, session_of
 
-SERVICES = """
-[services.default]
-title = "Linked"
-
-[services.classic]
-title = "Classic"
-auth = "session_id"
-
-[services.premium]
-title = "Premium"
-auth = "session_id"
-tiers = ["paidPremium"]
-
-[services.header]
-title = "Header"
-auth = "stateless"
-
-[services.open]
-title = "Open"
-auth = "anonymous"
-
-[services.moved]
-title = "Moved"
-upgrade_from = ["session_id"]
-
-[services.strict]
-title = "Strict"
-upgrade_from = ["session_id"]
-upgrade = "sign_in_again"
-
-[services.old]
-title = "Old"
-auth = "session_id"
-
-[services.new]
-title = "New"
-upgrade_from = ["session_id", "stateless", "anonymous", "device_link"]
-upgrade_of = "old"
-
-[services.free]
-title = "Free"
-upgrade_from = ["anonymous", "device_link"]
-
-[sessions]
-most = 3
-"""
-WITH_ACCOUNTS = ("default", "classic", "premium", "header", "moved", "strict", "old")
-
-
-async def start(prepared: System) -> None:
-    for service in WITH_ACCOUNTS:
-        await add_account(prepared, service=service)
-    prepared.start_gateway("embedded", ("-c", EMBEDDED))
-    await prepared.ready()
-
-
-def settings_file(folder: Path) -> dict[str, str]:
-    file = folder / "latchkey.toml"
-    file.write_text(SERVICES)
-    return {"LATCHKEY_CONFIG": str(file)}
-
-
-@pytest.fixture
-async def modes(sqlite_url: str, tmp_path: Path) -> AsyncIterator[System]:
-    """One process that serves every way of signing in, each at a path of its own."""
-    with deployment(
-        tmp_path, database_url=sqlite_url, broker_url="memory://", extra=settings_file(tmp_path)
-    ) as prepared:
-        await start(prepared)
-        yield prepared
-
-
-@pytest.fixture
-async def modes_on_servers(postgres_url: str, rabbit_url: str, tmp_path: Path) -> AsyncIterator[System]:
-    """The same as four processes: two gateways and one of each worker."""
-    from tests.e2e.conftest import start_separately
-
-    with deployment(
-        tmp_path, database_url=postgres_url, broker_url=rabbit_url, extra=settings_file(tmp_path)
-    ) as prepared:
-        for service in WITH_ACCOUNTS:
-            await add_account(prepared, service=service)
-        start_separately(prepared)
-        await prepared.ready()
-        yield prepared
-
-
-@pytest.fixture
-def at(http: aiohttp.ClientSession) -> "At":
-    """A household's Sonos, aimed at a service."""
-    return At(http)
-
-
-class At:
-    def __init__(self, http: aiohttp.ClientSession) -> None:
-        self.http = http
-
-    def __call__(
-        self, system: System, service: str, *, gateway: int = 0, household: str = "Sonos_x"
-    ) -> Sonos:
-        return Sonos(self.http, f"{system.gateways[gateway]}/smapi/{service}", household=household)
+__all__ = ["at", "modes", "modes_on_servers"]
 
 
 async def test_all_modes_work_beside_each_other(modes: System, at: At, person: Person) -> None:
@@ -275,7 +174,7 @@ async def test_password_in_every_header_is_verified_once(modes: System, at: At) 
     await asyncio.gather(*(header.browse(login_of(NAME, PASSWORD)) for _ in range(8)))
     answers = [await header.browse(login_of(NAME, PASSWORD)) for _ in range(8)]
     wrong = [await header.browse(login_of(NAME, "wrong")) for _ in range(4)]
-    handled = modes.logs().count("kind=session.requested")
+    handled = modes.logs().count("kind=session.requested outcome=")
 
     assert [None] * 8 == [answer.fault for answer in answers]
     assert ["Client.LoginInvalid"] * 4 == [answer.fault for answer in wrong]
@@ -325,14 +224,7 @@ async def test_nobody_is_told_wrong_password_for_our_outage(modes_on_servers: Sy
 
 async def test_a_token_is_no_session(modes: System, at: At, person: Person) -> None:
     """A genuine token of one service gets nothing where sessions are asked for."""
-    pair: Pair = pair_of(await _polled(modes, at, person))
+    pair = await link_household(Sonos(at.http, modes.endpoint), person)
     answer = await at(modes, "classic").root(pair)
 
     assert "Client.LoginUnauthorized" == answer.fault
-
-
-async def _polled(modes: System, at: At, person: Person):
-    linked = Sonos(at.http, modes.endpoint)
-    link = await linked.get_app_link()
-    await person.complete(link.reg_url)
-    return await linked.poll(link)
