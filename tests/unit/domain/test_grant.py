@@ -140,3 +140,35 @@ def test_erased_grant_is_over() -> None:
     """A token whose grant is gone is as dead as a revoked one."""
     with pytest.raises(errors.ReauthorizationNeeded):
         grant.check_usable(None, presented())
+
+
+def upgrade(row: Grant, *, now: int = NOW) -> Grant:
+    return grant.upgrade(row, keys=KEYS, lifetimes=LIFETIMES, shortening=0.0, now=now)
+
+
+def test_old_credentials_get_the_pair_there_is() -> None:
+    """However many players upgrade, none of them ends what another one got."""
+    assert upgrade(ROW, now=NOW - 1) is ROW
+
+
+def test_old_credentials_get_a_pair_that_is_still_good() -> None:
+    """An expired pair is rotated first, within its family, once for all."""
+    upgraded = upgrade(ROW)
+
+    assert (2, 6, NOW + 3600) == (upgraded.family, upgraded.generation, upgraded.expires_at)
+    assert upgrade(upgraded, now=NOW + 5) is upgraded
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replace(ROW, status=GrantStatus.REVOKED),
+        replace(ROW, used_at=NOW - 180 * DAY),
+        replace(ROW, family_started_at=NOW - 730 * DAY),
+    ],
+    ids=["revoked", "idle", "absolute"],
+)
+def test_old_credentials_bring_nothing_back(row: Grant) -> None:
+    """What has ended is begun again by a person alone."""
+    with pytest.raises(errors.ReauthorizationNeeded):
+        upgrade(row)

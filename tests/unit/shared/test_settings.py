@@ -185,3 +185,17 @@ def test_every_setting_is_described() -> None:
 
     assert sections == set(undescribed)
     assert re.match(r"[A-Z`]", settings.Settings.model_fields["listen"].description or "")
+
+
+def test_upgrades_that_cannot_be_are_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Only a service with tokens can be upgraded to, and only from a service that is there."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text(
+        '[services.one]\nauth = "session_id"\nupgrade_from = ["session_id"]\n[services.two]\nupgrade_of = "three"\n'
+    )
+
+    problems = problems_of(environment, LATCHKEY_CONFIG=str(file))
+
+    assert ["services.one.upgrade_from", "services.two.upgrade_of"] == [
+        problem.split(":")[0] for problem in problems
+    ]
