@@ -54,6 +54,8 @@ class Logins:
         if len(self._known) > self._most:
             self._known.popitem(last=False)
 
-    def forget(self, fingerprint: str) -> None:
-        """Drop a judgement that turned out to be over."""
-        self._known.pop(fingerprint, None)
+    def forget(self, fingerprint: str, session_hash: str) -> None:
+        """Drop a session that turned out to be over, unless somebody else has put a new one in its place."""
+        remembered = self._known.get(fingerprint)
+        if remembered is not None and remembered.session_hash == session_hash:
+            del self._known[fingerprint]

@@ -106,13 +106,12 @@ async def by_login(request: Request, context: GatewayContext) -> Caller:
         raise TokenRefused("no name and password came with the call")
     login = LoginEvidence(name=name, password=password)
     fingerprint = context.logins.fingerprint("login", request.service, name, password)
+    session_hash = await _session_of(fingerprint, login, request, context)
     try:
-        return await _caller(
-            await _session_of(fingerprint, login, request, context), "stateless", request, context
-        )
+        return await _caller(session_hash, "stateless", request, context)
     except SessionUnknown:
         # Over, or ended to make room: it is not the household's fault, and it has shown its password.
-        context.logins.forget(fingerprint)
+        context.logins.forget(fingerprint, session_hash)
     session_hash = await _session_of(fingerprint, login, request, context)
     return await _caller(session_hash, "stateless", request, context)
 
