@@ -3,6 +3,7 @@
 import msgspec
 
 from auth_worker import legacy
+from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity, ProviderUnavailable
 from shared.domain import errors
@@ -10,6 +11,7 @@ from shared.domain import link as rules
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.messages import (
+    CodeEntered,
     LinkChanged,
     LinkDeclineRequested,
     LinkLoginSubmitted,
@@ -42,6 +44,7 @@ async def open_link(message: LinkRequested, context: AuthContext) -> None:
         )
         if await transaction.insert_link(link):
             await transaction.audit(_audit("link.requested", link))
+            await name_link(transaction, message, link)
 
 
 async def sign_in(message: LinkLoginSubmitted, context: AuthContext) -> None:
@@ -164,6 +167,7 @@ def _audit(kind: str, link: Link, account: Account | None = None) -> AuditEvent:
 
 HANDLERS: HandlerTable[AuthContext] = {
     LinkRequested: open_link,
+    CodeEntered: enter_code,
     LinkLoginSubmitted: sign_in,
     LinkDeclineRequested: decline,
     SessionRequested: legacy.open_session,

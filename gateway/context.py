@@ -1,10 +1,11 @@
 """What the gateway's operations and pages are given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.content import ContentServers
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher
+from gateway.live_codes import LiveCodes
 from gateway.logins import Logins
 from gateway.results import Results
 from gateway.sightings import Sightings
@@ -27,6 +28,7 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     verifier: TokenVerifier
     voucher: Voucher
     content_servers: ContentServers
+    live_codes: LiveCodes = field(default_factory=LiveCodes)
 
     @property
     def link_code_keys(self) -> tuple[bytes, ...]:

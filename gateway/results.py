@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
-from shared.messages import CredentialsJudged, Event, FamilyEnded, LinkChanged, TokenRefreshed
+from shared.messages import CodeJudged, CredentialsJudged, Event, FamilyEnded, LinkChanged, TokenRefreshed
 
 
 class Expectation:
@@ -61,6 +61,11 @@ def link_key(link_id: str) -> Hashable:
     return ("link", link_id)
 
 
+def entry_key(entry_id: str) -> Hashable:
+    """Return what the judgement of a typed code is awaited under."""
+    return ("entry", entry_id)
+
+
 def refresh_key(request_id: str) -> Hashable:
     """Return what the judgement of a presented token is awaited under."""
     return ("refresh", request_id)
@@ -81,6 +86,11 @@ def _link_key_of(event: Event) -> Hashable:
     return link_key(event.link_id)
 
 
+def _entry_key_of(event: Event) -> Hashable:
+    assert isinstance(event, CodeJudged)
+    return entry_key(event.entry_id)
+
+
 def _refresh_key_of(event: Event) -> Hashable:
     assert isinstance(event, TokenRefreshed)
     return refresh_key(event.request_id)
@@ -98,6 +108,7 @@ def _family_key_of(event: Event) -> Hashable:
 
 _KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
     LinkChanged: _link_key_of,
+    CodeJudged: _entry_key_of,
     TokenRefreshed: _refresh_key_of,
     CredentialsJudged: _judged_key_of,
     FamilyEnded: _family_key_of,

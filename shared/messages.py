@@ -68,6 +68,25 @@ class LinkRequested(Event, frozen=True, kw_only=True):
     os_version: str = ""
     app_name: str = ""
     callback_path: str = ""
+    typed_id: str | None = None
+    """Keyed hash of the code that a person types, if this link has one."""
+    page_code: bytes = b""
+    """With it, the link code: sealed for the gateways and bound to `page_code_identity`."""
+
+
+class CodeEntered(Event, frozen=True, kw_only=True):
+    """A person typed a code."""
+
+    kind = "code.entered"
+
+    entry_id: str
+    """Names this attempt, so that a redelivery is not counted as another one."""
+    browser: str
+    """Hash of the secret in the browser's cookie."""
+    network: str
+    """Keyed hash of the address prefix it came from."""
+    typed_ids: tuple[str, ...]
+    """Keyed hashes of what was typed, one for each key in use."""
 
 
 class LinkLoginSubmitted(Event, frozen=True, kw_only=True):
@@ -199,6 +218,14 @@ class LinkChanged(Event, frozen=True, kw_only=True):
     state: LinkState
 
 
+class CodeJudged(Event, frozen=True, kw_only=True):
+    """A typed code was judged; read the entry to see how."""
+
+    kind = "code.judged"
+
+    entry_id: str
+
+
 class TokenRefreshed(Event, frozen=True, kw_only=True):
     """A refresh was judged."""
 
@@ -267,6 +294,11 @@ def evidence_identity(link_id: str, submission_id: str) -> str:
     return f"evidence {link_id} {submission_id}"
 
 
+def page_code_identity(typed_id: str) -> str:
+    """Return what the sealed link code behind a typed one is bound to."""
+    return f"typed code {typed_id}"
+
+
 def refresh_delivery_id(grant_id: str, family: int, generation: int) -> str:
     """Return the id of the delivery that answers whoever presents this generation."""
     return f"{grant_id}.{family}.{generation}"
@@ -279,6 +311,7 @@ def upgrade_delivery_id(request_id: str) -> str:
 
 WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested),
+    "auth.entry": (CodeEntered,),
     "auth.login": (LinkLoginSubmitted,),
     "auth.session": (SessionRequested,),
     "auth.used": (SessionUsed,),
@@ -293,7 +326,7 @@ WORK: dict[str, tuple[type[Event], ...]] = {
 QUEUES: dict[type[Event], str] = {kind: queue for queue, kinds in WORK.items() for kind in kinds}
 """Kind of work -> its queue."""
 
-RESULTS: tuple[type[Event], ...] = (LinkChanged, TokenRefreshed, CredentialsJudged, FamilyEnded)
+RESULTS: tuple[type[Event], ...] = (LinkChanged, CodeJudged, TokenRefreshed, CredentialsJudged, FamilyEnded)
 """What goes back to the gateways."""
 
 EVENTS: dict[str, type[Event]] = {

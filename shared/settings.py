@@ -78,6 +78,8 @@ class ServiceSettings(_Section):
     """Deep link into the service's app, with `{linkCode}`, `{householdId}` and `{callbackPath}`; none: browser only."""
     sign_in_string_id: str = "SIGN_IN"
     """Id of the sign-in button's label in the strings registered with Sonos."""
+    typed_codes: bool = False
+    """Let `getDeviceLinkCode` answer with a short code that a person types on the page `/enter` of any device."""
     create_account: CreateAccountSettings | None = None
     """Offer sign-up beside sign-in."""
     poll_interval: int = Field(60, ge=30, le=3600)
@@ -195,6 +197,8 @@ class Settings(BaseSettings):
     """Where browsers and Sonos reach the gateway, such as `https://link.example.com`."""
     listen: str = "127.0.0.1:8080"
     """HOST:PORT of the gateway."""
+    trusted_proxies: int = Field(0, ge=0, le=16)
+    """How many proxies stand in front of the gateway and add to `X-Forwarded-For`; 0: people come straight here."""
     bus_prefix: str = Field("latchkey", pattern=NAME)
     """First word of the names of exchanges and of the dead-letter queue; lets installations share a broker."""
     database_pool: int = Field(5, ge=1, le=100)
@@ -330,6 +334,11 @@ def _checks(settings: Settings) -> list[tuple[bool, str]]:
         (
             not broker.startswith(("memory://", "amqp://", "amqps://")),
             f"{PREFIX}BROKER_URL: write amqp://USER:PASSWORD@HOST, or memory:// for one process",
+        ),
+        (
+            settings.link.device_id != "required"
+            and any(each.typed_codes for each in settings.services.values()),
+            f"{PREFIX}LINK__DEVICE_ID: has to be `required` where a service has `typed_codes`: the code opens a page, not the token",
         ),
         (
             bool(strangers),

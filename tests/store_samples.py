@@ -15,9 +15,12 @@ from shared.storage.base import (
     AuditEvent,
     AuthStore,
     AuthTransaction,
+    CodeEntry,
+    EntryOutcome,
     LocalUser,
     LoginAttempt,
     TokenStore,
+    TypedCode,
 )
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
 from shared.storage.sql import (
@@ -85,6 +88,20 @@ USER = LocalUser(
     service="default", name="zoë", subject="user-1", nickname="Zoë", password_hash="$argon2id$v=19$..."
 )
 ATTEMPT = LoginAttempt(link_id="link-1", submission_id="try-1", outcome=AttemptOutcome.REFUSED)
+TYPED_CODE = TypedCode(
+    typed_id="typed-1",
+    service="default",
+    link_id="link-1",
+    sealed=b"\x00sealed\xff",
+    expires_at=LINK.expires_at,
+)
+ENTRY = CodeEntry(
+    entry_id="entry-1",
+    service="default",
+    browser="browser-1",
+    network="network-1",
+    entered_at=1_800_000_000,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +173,12 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         await transaction.insert_link(LINK)
         await transaction.insert_attempt(ATTEMPT)
         assert await transaction.attempts(LINK.link_id)
+        await transaction.insert_typed_code(TYPED_CODE)
+        await transaction.insert_code_entry(ENTRY)
+        assert await transaction.code_entry(ENTRY.entry_id)
+        await transaction.guesses(browser=ENTRY.browser, network=ENTRY.network)
+        await transaction.typed_code([TYPED_CODE.typed_id])
+        await transaction.judge_code_entry(ENTRY.entry_id, EntryOutcome.RIGHT, TYPED_CODE.typed_id)
         account = await transaction.upsert_account(ACCOUNT)
         account = await transaction.upsert_account(replace(ACCOUNT, nickname="Zoë", tier=None))
         assert await transaction.account(account.account_id)

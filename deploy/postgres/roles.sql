@@ -2,7 +2,7 @@
 --
 --   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
 --   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
---   latchkey_auth_worker   writes links, login attempts, accounts, local users, sessions and upgrades
+--   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions and upgrades
 --   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired
 --
 -- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
@@ -65,10 +65,11 @@ BEGIN
 
   GRANT SELECT ON alembic_version TO latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
 
-  GRANT SELECT ON links, login_attempts, accounts, grants, deliveries, sessions TO latchkey_gateway;
+  GRANT SELECT ON links, login_attempts, accounts, grants, deliveries, sessions, typed_codes, code_entries TO latchkey_gateway;
 
-  GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users, typed_codes, code_entries TO latchkey_auth_worker;
   GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
+  GRANT UPDATE (outcome, typed_id) ON code_entries TO latchkey_auth_worker;
   GRANT UPDATE (nickname, tier, status) ON accounts TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON sessions TO latchkey_auth_worker;
   GRANT UPDATE (used_at, expires_at, version) ON sessions TO latchkey_auth_worker;
@@ -92,6 +93,9 @@ BEGIN
   GRANT UPDATE (version) ON sessions TO latchkey_token_worker;
   GRANT UPDATE (expires_at) ON upgrades TO latchkey_token_worker;
   GRANT INSERT ON audit_events TO latchkey_token_worker;
+  -- Retention locks the rows it is about to delete, for which PostgreSQL wants a right to change them.
+  GRANT SELECT, DELETE ON typed_codes, code_entries TO latchkey_token_worker;
+  GRANT UPDATE (expires_at) ON typed_codes, code_entries TO latchkey_token_worker;
 END
 $$;
 

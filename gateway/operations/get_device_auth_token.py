@@ -3,11 +3,11 @@
 import hmac
 
 from gateway.context import GatewayContext
-from gateway.operations import pairs, upgrades
+from gateway.operations import linking, pairs, upgrades
 from gateway.operations.request import Request
 from gateway.smapi.results import DeviceAuthTokenResult
 from shared.domain import link as rules
-from shared.domain import link_code
+from shared.domain import link_code, typed_code
 from shared.domain.errors import LinkNotFound
 from shared.domain.link_code import VerifiedCode
 
@@ -24,17 +24,36 @@ async def get_device_auth_token(request: Request, context: GatewayContext) -> De
     """
     if upgrades.is_wanted(request):
         return await upgrades.pair_for(request, context)
-    verified = link_code.verify(
-        request.argument("linkCode"),
-        keys=context.link_code_keys,
-        service=request.service,
-        now=context.clock.now(),
-    )
-    if verified is None or not _device_accepted(request, context, verified):
+    verified = _accepted(request, context)
+    if verified is None:
         raise LinkNotFound
     view = await context.store.poll(verified.link_id)
     link = rules.polled(view.link if view else None, now=view.now if view else context.clock.now())
     return pairs.opened(view.delivery if view else None, delivery_id=link.link_id, context=context)
+
+
+def _accepted(request: Request, context: GatewayContext) -> VerifiedCode | None:
+    """Return what both halves of the code stand for together, or None; never does I/O."""
+    typed = typed_code.normalise(request.argument("linkCode"))
+    if typed is not None:
+        return _accepted_typed(typed, request, context)
+    verified = _verified(request.argument("linkCode"), request, context)
+    return verified if verified and _device_accepted(request, context, verified) else None
+
+
+def _accepted_typed(typed: str, request: Request, context: GatewayContext) -> VerifiedCode | None:
+    """Take a typed code only with both halves of the link code it was derived from, whatever the policy says."""
+    code, _, hidden = request.argument("linkDeviceId").partition(linking.BETWEEN_HALVES)
+    verified = _verified(code, request, context)
+    if verified is None or not typed_code.is_of(typed, verified.typed_code):
+        return None
+    return verified if _is_hidden_half(hidden, verified) else None
+
+
+def _verified(code: str, request: Request, context: GatewayContext) -> VerifiedCode | None:
+    return link_code.verify(
+        code, keys=context.link_code_keys, service=request.service, now=context.clock.now()
+    )
 
 
 def _device_accepted(request: Request, context: GatewayContext, verified: VerifiedCode) -> bool:
@@ -46,4 +65,8 @@ def _device_accepted(request: Request, context: GatewayContext, verified: Verifi
     sent = request.argument("linkDeviceId")
     if policy == "ignored" or (policy == "checked_if_sent" and not sent):
         return True
+    return _is_hidden_half(sent, verified)
+
+
+def _is_hidden_half(sent: str, verified: VerifiedCode) -> bool:
     return hmac.compare_digest(sent.encode(), verified.link_device_id.encode())

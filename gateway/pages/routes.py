@@ -5,6 +5,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from gateway.context import GatewayContext
+from gateway.pages.entry import EntryPages
 from gateway.pages.tryout import TryOut
 from gateway.pages.views import LinkPages
 
@@ -13,13 +14,17 @@ _STYLE = (files("gateway.pages") / "static" / "style.css").read_bytes()
 
 def add_to(app: web.Application, context: GatewayContext) -> None:
     """Add the pages; the try-out page only where the settings say so."""
-    links = LinkPages(context)
+    links, entry = LinkPages(context), EntryPages(context)
     app.add_routes(
         [
             web.get("/link/{code}", links.show),
             web.post("/link/{code}/sign-in", links.sign_in),
             web.post("/link/{code}/approve", links.approve),
             web.post("/link/{code}/decline", links.decline),
+            web.get("/enter", entry.show),
+            web.post("/enter", entry.enter),
+            web.get("/enter/{service}", entry.show),
+            web.post("/enter/{service}", entry.enter),
             web.get("/static/style.css", _style),
         ]
     )

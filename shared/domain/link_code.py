@@ -16,7 +16,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from shared.domain import typed_code
 
 RANDOM_BYTES = 15
 LONGEST_LIFETIME = 240 * 60
@@ -39,6 +41,8 @@ class VerifiedCode:
     """Seconds since the epoch, a whole minute."""
     link_device_id: str
     """The hidden second half: Sonos gets it beside the code and has to send it back."""
+    typed_code: str = field(repr=False)
+    """The longest short name that a person can type in place of the code; see `typed_code`."""
 
 
 def issue(*, key: bytes, service: str, lifetime: int, now: int, random: bytes) -> tuple[str, VerifiedCode]:
@@ -88,6 +92,7 @@ def _verified(key: bytes, service: str, code: str, minute: int) -> VerifiedCode:
         link_id=_hash(key, f"link id\0{named}"),
         expires_at=minute * 60,
         link_device_id="d" + _hash(key, f"link device id\0{named}")[:31],
+        typed_code=typed_code.derive(key, service=service, code=code),
     )
 
 

@@ -1,6 +1,6 @@
 """auth_worker's store: accounts, links, and how sign-ins were judged."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 
@@ -10,21 +10,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Link
 from shared.domain.session import Session
+from shared.domain.typed_code import GUESS_WINDOW
 from shared.domain.upgrade import Upgrade
-from shared.storage.base import AuthStore, AuthTransaction, LocalUser, LoginAttempt
+from shared.storage.base import (
+    AuthStore,
+    AuthTransaction,
+    CodeEntry,
+    EntryOutcome,
+    Guesses,
+    LocalUser,
+    LoginAttempt,
+    TypedCode,
+)
+from shared.storage.expressions import Keys, is_one_of, now_seconds
+from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import (
     account_from,
     account_values,
     attempt_from,
+    code_entry_from,
+    code_entry_values,
     link_values,
     local_user_from,
     local_user_values,
     session_from,
     session_values,
+    typed_code_values,
     upgrade_values,
 )
-from shared.storage.schema import accounts, links, local_users, login_attempts, sessions, upgrades
+from shared.storage.schema import (
+    accounts,
+    code_entries,
+    links,
+    local_users,
+    login_attempts,
+    sessions,
+    typed_codes,
+    upgrades,
+)
 from shared.storage.session import begin
 from shared.storage.version import check
 from shared.storage.writes import upsert
@@ -50,6 +74,16 @@ _SESSIONS_OF = select(sessions).where(
 )
 _DELETE_SESSION = delete(sessions).where(sessions.c.session_hash == bindparam("session_hash"))
 
+_TYPED_CODE = select(typed_codes.c.typed_id).where(
+    is_one_of(typed_codes.c.typed_id, bindparam("ids", type_=Keys)), typed_codes.c.expires_at > now_seconds()
+)
+_ENTRY = select(code_entries).where(code_entries.c.entry_id == bindparam("entry_id"))
+_JUDGE = (
+    update(code_entries)
+    .where(code_entries.c.entry_id == bindparam("judged"), code_entries.c.outcome.is_(None))
+    .values(outcome=bindparam("new_outcome"), typed_id=bindparam("new_typed_id"))
+)
+
 
 class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
     """See the port."""
@@ -57,6 +91,35 @@ class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
     async def insert_link(self, link: Link) -> bool:
         """Insert a link; False if it was there already."""
         return await self._session.insert_new(links, link_values(link))
+
+    async def insert_typed_code(self, code: TypedCode) -> bool:
+        """Give a link a short name; False if a link has that name, or had it a moment ago."""
+        return await self._session.insert_new(typed_codes, typed_code_values(code))
+
+    async def typed_code(self, typed_ids: Sequence[str]) -> str | None:
+        """Return the id, among those, of a typed code that is live."""
+        found = await self._session.execute(_TYPED_CODE, {"ids": list(typed_ids)})
+        return found.scalars().first()
+
+    async def insert_code_entry(self, entry: CodeEntry) -> bool:
+        """Record that a code was typed; False if this entry was recorded before."""
+        values = code_entry_values(entry, expires_at=entry.entered_at + GUESS_WINDOW)
+        return await self._session.insert_new(code_entries, values)
+
+    async def code_entry(self, entry_id: str) -> CodeEntry | None:
+        """Return an entry."""
+        row = await self._session.first(_ENTRY, {"entry_id": entry_id})
+        return None if row is None else code_entry_from(row)
+
+    async def judge_code_entry(self, entry_id: str, outcome: EntryOutcome, typed_id: str | None) -> None:
+        """Record how an entry was judged; the first judgement stays."""
+        judged = {"judged": entry_id, "new_outcome": outcome.value, "new_typed_id": typed_id}
+        await self._session.execute(_JUDGE, judged)
+
+    async def guesses(self, *, browser: str, network: str) -> Guesses:
+        """Return which guesses of a browser, and of its network, count now."""
+        found = await self._session.execute(GUESSES, {"browser": browser, "network": network})
+        return guesses_from(found.all())
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
         """Return the judged attempts on a link, oldest first."""

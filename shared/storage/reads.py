@@ -7,17 +7,35 @@ that arrive while one is under way are gathered into the next.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.revocation import Selection
 from shared.storage import selecting
-from shared.storage.base import GrantView, LinkView, PollView, ReadStore
+from shared.storage.base import EntryOutcome, EntryView, GrantView, Guesses, LinkView, PollView, ReadStore
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
+from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
-from shared.storage.rows import account_from, attempt_from, grant_from, link_from, session_from, split
-from shared.storage.schema import accounts, deliveries, grants, links, login_attempts, sessions
+from shared.storage.rows import (
+    account_from,
+    attempt_from,
+    code_entry_from,
+    grant_from,
+    link_from,
+    session_from,
+    split,
+)
+from shared.storage.schema import (
+    accounts,
+    code_entries,
+    deliveries,
+    grants,
+    links,
+    login_attempts,
+    sessions,
+    typed_codes,
+)
 from shared.storage.session import fetch
 from shared.storage.version import check
 
@@ -53,6 +71,24 @@ _SESSIONS = (
 )
 _DELIVERY = select(deliveries.c.sealed).where(
     deliveries.c.delivery_id == bindparam("delivery_id"), _UNEXPIRED
+)
+_LIVE_CODES = select(func.count()).select_from(
+    select(typed_codes.c.expires_at)
+    .where(typed_codes.c.expires_at > now_seconds())
+    .limit(bindparam("most"))
+    .subquery()
+)
+_ENTRY = (
+    select(code_entries, typed_codes.c.sealed)
+    .join_from(
+        code_entries,
+        typed_codes,
+        (typed_codes.c.typed_id == code_entries.c.typed_id)
+        & (code_entries.c.outcome == EntryOutcome.RIGHT.value)
+        & (typed_codes.c.expires_at > now_seconds()),
+        isouter=True,
+    )
+    .where(code_entries.c.entry_id == bindparam("entry_id"))
 )
 
 
@@ -101,6 +137,23 @@ class SqlReadStore(ReadStore):
         """Return an unexpired sealed pair."""
         rows = await fetch(self._engine, _DELIVERY, {"delivery_id": delivery_id})
         return rows[0].sealed if rows else None
+
+    async def live_codes(self, most: int) -> int:
+        """Return how many typed codes are live, counting no further than *most*."""
+        rows = await fetch(self._engine, _LIVE_CODES, {"most": most})
+        return int(rows[0][0])
+
+    async def guesses(self, *, browser: str, network: str) -> Guesses:
+        """Return which guesses of a browser, and of its network, count now."""
+        return guesses_from(await fetch(self._engine, GUESSES, {"browser": browser, "network": network}))
+
+    async def code_entry(self, entry_id: str) -> EntryView | None:
+        """Return how a typed code was judged, and the sealed link code it stands for."""
+        rows = await fetch(self._engine, _ENTRY, {"entry_id": entry_id})
+        if not rows:
+            return None
+        (entry,) = split(rows[0], code_entries)
+        return EntryView(entry=code_entry_from(entry), sealed=rows[0].sealed)
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""

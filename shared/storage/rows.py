@@ -12,7 +12,15 @@ from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.session import Session
 from shared.domain.upgrade import Upgrade
-from shared.storage.base import AttemptOutcome, AuditEvent, LocalUser, LoginAttempt
+from shared.storage.base import (
+    AttemptOutcome,
+    AuditEvent,
+    CodeEntry,
+    EntryOutcome,
+    LocalUser,
+    LoginAttempt,
+    TypedCode,
+)
 
 Values = dict[str, Any]
 """Column name -> value: one row of one table, to be written."""
@@ -121,6 +129,44 @@ def attempt_from(row: Found) -> LoginAttempt:
     """Return the attempt that a row of `login_attempts` says."""
     return LoginAttempt(
         link_id=row["link_id"], submission_id=row["submission_id"], outcome=AttemptOutcome(row["outcome"])
+    )
+
+
+def typed_code_values(code: TypedCode) -> Values:
+    """Return the row of `typed_codes` that says *code*."""
+    return {
+        "typed_id": code.typed_id,
+        "service": code.service,
+        "link_id": code.link_id,
+        "sealed": code.sealed,
+        "expires_at": code.expires_at,
+    }
+
+
+def code_entry_values(entry: CodeEntry, *, expires_at: int) -> Values:
+    """Return the row of `code_entries` that says *entry*."""
+    return {
+        "entry_id": entry.entry_id,
+        "service": entry.service,
+        "browser": entry.browser,
+        "network": entry.network,
+        "outcome": None if entry.outcome is None else entry.outcome.value,
+        "typed_id": entry.typed_id,
+        "entered_at": entry.entered_at,
+        "expires_at": expires_at,
+    }
+
+
+def code_entry_from(row: Found) -> CodeEntry:
+    """Return the entry that a row with all columns of `code_entries` says."""
+    return CodeEntry(
+        entry_id=row["entry_id"],
+        service=row["service"],
+        browser=row["browser"],
+        network=row["network"],
+        entered_at=row["entered_at"],
+        outcome=None if row["outcome"] is None else EntryOutcome(row["outcome"]),
+        typed_id=row["typed_id"],
     )
 
 

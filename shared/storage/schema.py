@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0003"
+VERSION = "0004"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -87,6 +87,30 @@ login_attempts = Table(
     Column("service", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     UniqueConstraint("link_id", "submission_id"),
+)
+
+# Short-lived: gone when the link expires, while the link itself is kept for a while.
+typed_codes = Table(
+    "typed_codes",
+    metadata,
+    Column("typed_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("link_id", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+code_entries = Table(
+    "code_entries",
+    metadata,
+    Column("entry_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("browser", Text, nullable=False, index=True),
+    Column("network", Text, nullable=False, index=True),
+    Column("outcome", Text),
+    Column("typed_id", Text),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 # The account leads the unique key, so that the same index finds the grants of an account that is erased.

@@ -13,7 +13,7 @@ from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import grant_from, grant_values
-from shared.storage.schema import deliveries, grants, links, sessions, upgrades
+from shared.storage.schema import code_entries, deliveries, grants, links, sessions, typed_codes, upgrades
 from shared.storage.session import begin
 from shared.storage.version import check
 from shared.storage.writes import upsert
@@ -47,6 +47,15 @@ def _oldest(key: Column[str], expires_at: Column[int]) -> ReturningDelete[tuple[
 _DELETE_DELIVERIES = _oldest(deliveries.c.delivery_id, deliveries.c.expires_at)
 _DELETE_SESSIONS = _oldest(sessions.c.session_hash, sessions.c.expires_at)
 _DELETE_UPGRADES = _oldest(upgrades.c.request_id, upgrades.c.expires_at)
+_DELETE_TYPED_CODES = _oldest(typed_codes.c.typed_id, typed_codes.c.expires_at)
+_DELETE_CODE_ENTRIES = _oldest(code_entries.c.entry_id, code_entries.c.expires_at)
+_DELETIONS = (
+    _DELETE_DELIVERIES,
+    _DELETE_SESSIONS,
+    _DELETE_UPGRADES,
+    _DELETE_TYPED_CODES,
+    _DELETE_CODE_ENTRIES,
+)
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
@@ -88,11 +97,11 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
         )
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries, sessions and upgrades that have expired, and links that expired before *links_before*."""
-        # A delivery is over in the very second of its expiry.
+        """Delete what has expired of deliveries, sessions, upgrades, typed codes and entries, and links before *links_before*."""
+        # All of these are over in the very second of their expiry.
         expired = {"before": self.now + 1, "limit": limit}
         gone = 0
-        for deletion in (_DELETE_DELIVERIES, _DELETE_SESSIONS, _DELETE_UPGRADES):
+        for deletion in _DELETIONS:
             gone += len((await self._session.execute(deletion, expired)).all())
         # The attempts go with their link, by the foreign key.
         gone_links = await self._session.execute(_DELETE_LINKS, {"before": links_before, "limit": limit})

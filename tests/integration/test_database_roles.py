@@ -13,7 +13,7 @@ from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
 from tests.services.postgres import PostgresServer
-from tests.store_samples import LINK, selections_of, work_as_auth_worker, work_as_token_worker
+from tests.store_samples import ENTRY, LINK, selections_of, work_as_auth_worker, work_as_token_worker
 
 ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
 
@@ -33,6 +33,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "grants": {"SELECT"},
         "deliveries": {"SELECT"},
         "sessions": {"SELECT"},
+        "typed_codes": {"SELECT"},
+        "code_entries": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
@@ -42,6 +44,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "login_attempts": {"SELECT", "INSERT"},
         "sessions": {"SELECT", "INSERT", "DELETE"},
         "upgrades": {"SELECT", "INSERT"},
+        "typed_codes": {"SELECT", "INSERT"},
+        "code_entries": {"SELECT", "INSERT"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -52,6 +56,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "deliveries": {"SELECT", "INSERT", "DELETE"},
         "sessions": {"SELECT", "DELETE"},
         "upgrades": {"SELECT", "DELETE"},
+        "typed_codes": {"SELECT", "DELETE"},
+        "code_entries": {"SELECT", "DELETE"},
         "audit_events": {"INSERT"},
     },
 }
@@ -63,6 +69,7 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "accounts": {"nickname", "tier", "status"},
         "links": {"state", "account_id", "browser", "version"},
         "sessions": {"used_at", "expires_at", "version"},
+        "code_entries": {"outcome", "typed_id"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
@@ -70,6 +77,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "deliveries": {"sealed", "expires_at"},
         "sessions": {"version"},
         "upgrades": {"expires_at"},
+        "typed_codes": {"expires_at"},
+        "code_entries": {"expires_at"},
     },
 }
 """Role -> table -> the columns it may change."""
@@ -237,13 +246,17 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
     ):
         authenticated = await work_as_auth_worker(auth)
         view = await read.link(LINK.link_id)
+        entry = await read.code_entry(ENTRY.entry_id)
         grant = await work_as_token_worker(token, authenticated)
         await read.check()
         polled = await read.poll(LINK.link_id)
         grant_view = await read.grant(grant.grant_id)
         selected = [await read.grants(selection, limit=10) for selection in selections_of(grant)]
         delivery = await read.delivery(LINK.link_id)
+        await read.live_codes(10)
+        await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
 
+    assert entry is not None
     assert view is not None
     assert authenticated == view.link
     assert grant_view is not None

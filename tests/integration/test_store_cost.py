@@ -12,6 +12,7 @@ from shared.storage.engine import open_engine
 from shared.storage.schema import metadata
 from tests.relay import relaying
 from tests.store_samples import (
+    ENTRY,
     GRANT,
     LINK,
     SESSION,
@@ -49,6 +50,9 @@ async def _everything(url: str) -> None:
         link = await work_as_auth_worker(stores.auth)
         await stores.read.poll(LINK.link_id)
         await stores.read.link(LINK.link_id)
+        await stores.read.live_codes(10)
+        await stores.read.guesses(browser=ENTRY.browser, network=ENTRY.network)
+        await stores.read.code_entry(ENTRY.entry_id)
         await work_as_token_worker(stores.token, link)
         await stores.read.grant(GRANT.grant_id)
         for selection in selections_of(GRANT):

@@ -1,0 +1,36 @@
+"""Where a request comes from: the address prefix that several people may share, for budgets alone."""
+
+import ipaddress
+from collections.abc import Sequence
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def network_of(*, peer: str | None, forwarded_for: Sequence[str], trusted_proxies: int) -> str:
+    """Return the client's /24 or /48, or an empty string when nothing tells its address.
+
+    Args:
+        peer: address of the other end of the connection.
+        forwarded_for: the values of every `X-Forwarded-For` header, in order.
+        trusted_proxies: how many proxies in front of us add to that header. Each adds the address it was reached from,
+            so all that stands before their additions may be made up.
+    """
+    claimed = [part.strip() for value in forwarded_for for part in value.split(",")]
+    chain = [*claimed, peer or ""]
+    # A shorter chain did not come through the proxies: then nothing in it but the peer is known.
+    client = chain[-1 - trusted_proxies] if len(chain) > trusted_proxies else chain[-1]
+    address = _address(client) or _address(chain[-1])
+    return "" if address is None else str(ipaddress.ip_network((address, _prefix(address)), strict=False))
+
+
+def _prefix(address: Address) -> int:
+    return 24 if address.version == 4 else 48
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
