@@ -5,7 +5,8 @@ from shared.domain import link as rules
 from shared.domain.link import Link
 from shared.domain.typed_code import seconds_to_wait
 from shared.messages import CodeEntered, CodeJudged, LinkRequested
-from shared.storage.base import AuthTransaction, CodeEntry, EntryOutcome, TypedCode
+from shared.storage.base import AuthTransaction
+from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 
 
 async def name_link(transaction: AuthTransaction, message: LinkRequested, link: Link) -> None:

@@ -6,16 +6,19 @@ from auth_worker import legacy
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity, ProviderUnavailable
+from auth_worker.vouching import know_account, link_vouched
 from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.messages import (
+    AccountVouched,
     CodeEntered,
     LinkChanged,
     LinkDeclineRequested,
     LinkLoginSubmitted,
     LinkRequested,
+    LinkVouched,
     LoginEvidence,
     SessionRequested,
     SessionUsed,
@@ -167,6 +170,8 @@ def _audit(kind: str, link: Link, account: Account | None = None) -> AuditEvent:
 
 HANDLERS: HandlerTable[AuthContext] = {
     LinkRequested: open_link,
+    LinkVouched: link_vouched,
+    AccountVouched: know_account,
     CodeEntered: enter_code,
     LinkLoginSubmitted: sign_in,
     LinkDeclineRequested: decline,

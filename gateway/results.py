@@ -8,7 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
-from shared.messages import CodeJudged, CredentialsJudged, Event, FamilyEnded, LinkChanged, TokenRefreshed
+from shared.messages import (
+    AccountKnown,
+    CodeJudged,
+    CredentialsJudged,
+    Event,
+    FamilyEnded,
+    LinkChanged,
+    TokenRefreshed,
+)
 
 
 class Expectation:
@@ -66,6 +74,11 @@ def entry_key(entry_id: str) -> Hashable:
     return ("entry", entry_id)
 
 
+def account_key(request_id: str) -> Hashable:
+    """Return what a vouched account is awaited under."""
+    return ("account", request_id)
+
+
 def refresh_key(request_id: str) -> Hashable:
     """Return what the judgement of a presented token is awaited under."""
     return ("refresh", request_id)
@@ -91,6 +104,11 @@ def _entry_key_of(event: Event) -> Hashable:
     return entry_key(event.entry_id)
 
 
+def _account_key_of(event: Event) -> Hashable:
+    assert isinstance(event, AccountKnown)
+    return account_key(event.request_id)
+
+
 def _refresh_key_of(event: Event) -> Hashable:
     assert isinstance(event, TokenRefreshed)
     return refresh_key(event.request_id)
@@ -109,6 +127,7 @@ def _family_key_of(event: Event) -> Hashable:
 _KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
     LinkChanged: _link_key_of,
     CodeJudged: _entry_key_of,
+    AccountKnown: _account_key_of,
     TokenRefreshed: _refresh_key_of,
     CredentialsJudged: _judged_key_of,
     FamilyEnded: _family_key_of,

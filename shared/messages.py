@@ -74,6 +74,30 @@ class LinkRequested(Event, frozen=True, kw_only=True):
     """With it, the link code: sealed for the gateways and bound to `page_code_identity`."""
 
 
+class LinkVouched(Event, frozen=True, kw_only=True):
+    """The service's own back end issued a link code for a person whom it has signed in, and who has agreed."""
+
+    kind = "link.vouched"
+
+    link_id: str
+    lifetime: int
+    """Seconds; auth_worker adds them to the database's clock."""
+    household_id: str
+    callback_path: str = ""
+    vouched: bytes
+    """A `Vouched`, sealed for auth_worker and bound to the link."""
+
+
+class AccountVouched(Event, frozen=True, kw_only=True):
+    """The service's own back end asks about an account that is not known yet."""
+
+    kind = "account.vouched"
+
+    request_id: str
+    vouched: bytes
+    """A `Vouched`, sealed for auth_worker and bound to the request."""
+
+
 class CodeEntered(Event, frozen=True, kw_only=True):
     """A person typed a code."""
 
@@ -226,6 +250,14 @@ class CodeJudged(Event, frozen=True, kw_only=True):
     entry_id: str
 
 
+class AccountKnown(Event, frozen=True, kw_only=True):
+    """An account that was vouched for can be read."""
+
+    kind = "account.known"
+
+    request_id: str
+
+
 class TokenRefreshed(Event, frozen=True, kw_only=True):
     """A refresh was judged."""
 
@@ -276,6 +308,16 @@ class UpgradeEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         return "UpgradeEvidence(***)"
 
 
+class Vouched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom the back end vouches for; sealed for auth_worker, bound to `vouched_identity`."""
+
+    subject: str
+    nickname: str | None = None
+
+    def __repr__(self) -> str:
+        return "Vouched(***)"
+
+
 class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Sonos gets in the end; sealed for the gateways, bound to the delivery's id."""
 
@@ -294,6 +336,11 @@ def evidence_identity(link_id: str, submission_id: str) -> str:
     return f"evidence {link_id} {submission_id}"
 
 
+def vouched_identity(request_id: str) -> str:
+    """Return what a sealed `Vouched` is bound to: the id of its link, or of its request."""
+    return f"vouched {request_id}"
+
+
 def page_code_identity(typed_id: str) -> str:
     """Return what the sealed link code behind a typed one is bound to."""
     return f"typed code {typed_id}"
@@ -310,7 +357,7 @@ def upgrade_delivery_id(request_id: str) -> str:
 
 
 WORK: dict[str, tuple[type[Event], ...]] = {
-    "auth.link": (LinkRequested, LinkDeclineRequested),
+    "auth.link": (LinkRequested, LinkDeclineRequested, LinkVouched, AccountVouched),
     "auth.entry": (CodeEntered,),
     "auth.login": (LinkLoginSubmitted,),
     "auth.session": (SessionRequested,),
@@ -326,7 +373,14 @@ WORK: dict[str, tuple[type[Event], ...]] = {
 QUEUES: dict[type[Event], str] = {kind: queue for queue, kinds in WORK.items() for kind in kinds}
 """Kind of work -> its queue."""
 
-RESULTS: tuple[type[Event], ...] = (LinkChanged, CodeJudged, TokenRefreshed, CredentialsJudged, FamilyEnded)
+RESULTS: tuple[type[Event], ...] = (
+    LinkChanged,
+    CodeJudged,
+    AccountKnown,
+    TokenRefreshed,
+    CredentialsJudged,
+    FamilyEnded,
+)
 """What goes back to the gateways."""
 
 EVENTS: dict[str, type[Event]] = {

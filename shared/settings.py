@@ -98,6 +98,15 @@ class ServiceSettings(_Section):
     """What earlier credentials get: a pair, or the request to sign in again."""
 
 
+class ApiKeySettings(_Section):
+    """A key with which the service's own back end may call the API under `/api/`."""
+
+    secret_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the key, in hex. Make the key of 32 random bytes: `openssl rand -hex 32`; hash it with `printf %s KEY` piped into `sha256sum`."""
+    services: tuple[str, ...] = ("default",)
+    """The services it may ask for."""
+
+
 class LinkSettings(_Section):
     """How a household gets linked."""
 
@@ -218,6 +227,8 @@ class Settings(BaseSettings):
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
     api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
     """The programs that may use `/oauth/introspect` and `/oauth/revoke`, by client id."""
+    api_keys: dict[Annotated[str, Field(pattern=NAME)], ApiKeySettings] = {}
+    """Keys of the service's own back end; without one there is no API."""
     link: LinkSettings = LinkSettings()
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()
@@ -339,6 +350,13 @@ def _checks(settings: Settings) -> list[tuple[bool, str]]:
             settings.link.device_id != "required"
             and any(each.typed_codes for each in settings.services.values()),
             f"{PREFIX}LINK__DEVICE_ID: has to be `required` where a service has `typed_codes`: the code opens a page, not the token",
+        ),
+        (
+            bool(
+                {name for key in settings.api_keys.values() for name in key.services}
+                - settings.services.keys()
+            ),
+            "api_keys: a key names a service that is not under `services`; add the service or correct the name",
         ),
         (
             bool(strangers),

@@ -15,13 +15,11 @@ from shared.storage.base import (
     AuditEvent,
     AuthStore,
     AuthTransaction,
-    CodeEntry,
-    EntryOutcome,
     LocalUser,
     LoginAttempt,
     TokenStore,
-    TypedCode,
 )
+from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
 from shared.storage.sql import (
     SqlAuthStore,
@@ -185,6 +183,9 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
             await transaction.set_account_status(account.account_id, status)
         await _work_on_sessions(transaction)
+        assert account == await transaction.account_of(
+            service="default", provider=account.provider, subject=account.subject
+        )
         link = await transaction.link(LINK.link_id)
         assert link is not None
         authenticated = replace(

@@ -24,7 +24,8 @@ from shared.domain import typed_code
 from shared.messages import CodeEntered, page_code_identity
 from shared.sealing import unseal
 from shared.settings import ServiceSettings
-from shared.storage.base import CodeEntry, EntryOutcome, EntryView, StoreUnavailable
+from shared.storage.base import StoreUnavailable
+from shared.storage.codes import CodeEntry, EntryOutcome, EntryView
 
 RESULT_SECONDS = 3.0
 """How long a form is held for its result before a waiting page is shown."""

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from shared.domain import errors
 
+VOUCHED = "api"
+"""The provider of accounts for which the service's own back end vouches through the API."""
+
 
 class AccountStatus(StrEnum):
     """Whether an account may be linked and used."""

@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from shared.domain import errors
 
+BACK_END = "back-end"
+"""In place of a browser: the service's own back end has signed the person in. No browser's hash looks like this."""
+
 
 class LinkState(StrEnum):
     """Where a link stands."""

@@ -15,13 +15,10 @@ from shared.domain.upgrade import Upgrade
 from shared.storage.base import (
     AuthStore,
     AuthTransaction,
-    CodeEntry,
-    EntryOutcome,
-    Guesses,
     LocalUser,
     LoginAttempt,
-    TypedCode,
 )
+from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.link_transaction import SqlLinkTransaction
@@ -74,6 +71,12 @@ _SESSIONS_OF = select(sessions).where(
 )
 _DELETE_SESSION = delete(sessions).where(sessions.c.session_hash == bindparam("session_hash"))
 
+
+_ACCOUNT_OF = select(accounts).where(
+    accounts.c.service == bindparam("service"),
+    accounts.c.provider == bindparam("provider"),
+    accounts.c.subject == bindparam("subject"),
+)
 _TYPED_CODE = select(typed_codes.c.typed_id).where(
     is_one_of(typed_codes.c.typed_id, bindparam("ids", type_=Keys)), typed_codes.c.expires_at > now_seconds()
 )
@@ -137,6 +140,12 @@ class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
             },
             service=select(links.c.service).where(links.c.link_id == attempt.link_id).scalar_subquery(),
         )
+
+    async def account_of(self, *, service: str, provider: str, subject: str) -> Account | None:
+        """Return the account of a person whom a provider vouches for."""
+        key = {"service": service, "provider": provider, "subject": subject}
+        row = await self._session.first(_ACCOUNT_OF, key)
+        return None if row is None else account_from(row)
 
     async def upsert_account(self, account: Account) -> Account:
         """Insert an account, or bring nickname and tier of the one that is there up to date."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, CompoundSelect, Select, bindparam, cast, literal, null, select, union_all
 
-from shared.storage.base import EntryOutcome, Guesses
+from shared.storage.codes import EntryOutcome, Guesses
 from shared.storage.expressions import now_seconds
 from shared.storage.schema import code_entries
 

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.domain.account import Account
 from shared.domain.revocation import Selection
 from shared.storage import selecting
-from shared.storage.base import EntryOutcome, EntryView, GrantView, Guesses, LinkView, PollView, ReadStore
+from shared.storage.base import GrantView, LinkView, PollView, ReadStore
+from shared.storage.codes import EntryOutcome, EntryView, Guesses
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
@@ -71,6 +73,11 @@ _SESSIONS = (
 )
 _DELIVERY = select(deliveries.c.sealed).where(
     deliveries.c.delivery_id == bindparam("delivery_id"), _UNEXPIRED
+)
+_ACCOUNT_OF = select(accounts).where(
+    accounts.c.service == bindparam("service"),
+    accounts.c.provider == bindparam("provider"),
+    accounts.c.subject == bindparam("subject"),
 )
 _LIVE_CODES = select(func.count()).select_from(
     select(typed_codes.c.expires_at)
@@ -137,6 +144,12 @@ class SqlReadStore(ReadStore):
         """Return an unexpired sealed pair."""
         rows = await fetch(self._engine, _DELIVERY, {"delivery_id": delivery_id})
         return rows[0].sealed if rows else None
+
+    async def account_of(self, *, service: str, provider: str, subject: str) -> Account | None:
+        """Return the account of a person whom a provider vouches for."""
+        key = {"service": service, "provider": provider, "subject": subject}
+        rows = await fetch(self._engine, _ACCOUNT_OF, key)
+        return account_from(next(split(rows[0], accounts))) if rows else None
 
     async def live_codes(self, most: int) -> int:
         """Return how many typed codes are live, counting no further than *most*."""

@@ -15,12 +15,10 @@ from shared.domain.upgrade import Upgrade
 from shared.storage.base import (
     AttemptOutcome,
     AuditEvent,
-    CodeEntry,
-    EntryOutcome,
     LocalUser,
     LoginAttempt,
-    TypedCode,
 )
+from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 
 Values = dict[str, Any]
 """Column name -> value: one row of one table, to be written."""

@@ -16,7 +16,7 @@ from shared.context import SystemClock, SystemRandom
 from shared.domain.link import LinkState
 from shared.messages import CodeEntered, LinkRequested
 from shared.settings import load
-from shared.storage.base import EntryOutcome, TypedCode
+from shared.storage.codes import EntryOutcome, TypedCode
 from tests.store_samples import ENTRY, TYPED_CODE, Stores, open_stores
 
 pytestmark = pytest.mark.usefixtures("stores")

@@ -254,6 +254,7 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         selected = [await read.grants(selection, limit=10) for selection in selections_of(grant)]
         delivery = await read.delivery(LINK.link_id)
         await read.live_codes(10)
+        assert await read.account_of(service="default", provider="local", subject="zoë")
         await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
 
     assert entry is not None

@@ -51,6 +51,7 @@ async def _everything(url: str) -> None:
         await stores.read.poll(LINK.link_id)
         await stores.read.link(LINK.link_id)
         await stores.read.live_codes(10)
+        await stores.read.account_of(service="default", provider="local", subject="zoë")
         await stores.read.guesses(browser=ENTRY.browser, network=ENTRY.network)
         await stores.read.code_entry(ENTRY.entry_id)
         await work_as_token_worker(stores.token, link)
