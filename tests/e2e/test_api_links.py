@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         else:
             prepared.start_gateway("embedded", ("-c", EMBEDDED))
         await prepared.ready()
+        yield prepared
+
+
+@pytest.fixture(scope="module")
+def refusing(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One deployment for all requests that come to nothing."""
+    folder = tmp_path_factory.mktemp("refusing")
+    shutil.copyfile(sqlite_template, folder / "latchkey.db")
+    url = f"sqlite+aiosqlite:///{folder / 'latchkey.db'}"
+    with deployment(folder, database_url=url, broker_url="memory://", extra=settings(folder)) as prepared:
+        prepared.start_gateway("embedded", ("-c", EMBEDDED))
+        asyncio.run(prepared.ready())
         yield prepared
 
 
@@ -209,12 +222,17 @@ async def test_disabled_account_is_not_linked(system: System, back_end: BackEnd)
     ],
 )
 async def test_what_is_not_in_order_is_a_problem(
-    back_end: BackEnd, path: str, key: str | None, body: Mapping[str, object] | bytes, status: int
+    refusing: System,
+    http: aiohttp.ClientSession,
+    path: str,
+    key: str | None,
+    body: Mapping[str, object] | bytes,
+    status: int,
 ) -> None:
     """Keys, services and bodies that do not fit get a problem document, and nothing happens."""
     if isinstance(body, dict) and path == "/api/users/hash" and status == 403:
         body = {name: value for name, value in body.items() if name != "householdId"}
-    answered, answer = await back_end.ask(path, body, key)
+    answered, answer = await BackEnd(http, refusing.gateways[0]).ask(path, body, key)
 
     assert (status, status) == (answered, answer["status"])
 
