@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from auth_worker.context import AuthContext
+from shared import keys
 from shared.bus.base import Bus
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
 from shared.messages import TokenRefreshRequested
+from shared.context import SystemClock, SystemRandom
+from shared.settings import load
+from tests.store_samples import Stores, open_stores
 
 DELAYS = (0.05, 0.3)
 LIFETIMES = {TokenRefreshRequested: 0.1}
@@ -42,3 +48,38 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     url = "memory://" if request.param == "memory" else request.getfixturevalue("rabbit_url")
     async with opened(url) as opened_bus:
         yield opened_bus
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database with the whole schema and no rows."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def stores(database_url: str) -> AsyncIterator[Stores]:
+    """The three stores of that database."""
+    async with open_stores(database_url) as stores:
+        yield stores
+
+
+@pytest.fixture
+async def context(stores: Stores, database_url: str, tmp_path: Path) -> AsyncIterator[AuthContext]:
+    """What auth_worker's handlers are given."""
+    made = keys.create(SystemRandom().token_bytes)
+    async with MemoryBus() as bus:
+        yield AuthContext(
+            settings=load(
+                database_url=database_url,
+                broker_url="memory://",
+                keys_dir=tmp_path,
+                public_url="http://127.0.0.1",
+            ),
+            bus=bus,
+            store=stores.auth,
+            keys=made.auth_worker,
+            public_keys=made.public,
+            clock=SystemClock(),
+            random=SystemRandom(),
+            providers={},
+        )

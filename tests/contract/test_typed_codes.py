@@ -1,60 +1,17 @@
 """Typed codes in the store and in auth_worker, on both databases: names of live links, and a budget of guesses."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from auth_worker.codes import enter_code
 from auth_worker.context import AuthContext
 from auth_worker.handlers import open_link
-from shared import keys
-from shared.bus.memory import MemoryBus
-from shared.context import SystemClock, SystemRandom
 from shared.domain.link import LinkState
 from shared.messages import CodeEntered, LinkRequested
-from shared.settings import load
 from shared.storage.codes import EntryOutcome, TypedCode
-from tests.store_samples import ENTRY, TYPED_CODE, Stores, open_stores
-
-pytestmark = pytest.mark.usefixtures("stores")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """A database with the whole schema and no rows."""
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
-@pytest.fixture
-async def stores(database_url: str) -> AsyncIterator[Stores]:
-    """The three stores of that database."""
-    async with open_stores(database_url) as stores:
-        yield stores
-
-
-@pytest.fixture
-async def context(stores: Stores, database_url: str, tmp_path: Path) -> AsyncIterator[AuthContext]:
-    """What auth_worker's handlers are given."""
-    made = keys.create(SystemRandom().token_bytes)
-    async with MemoryBus() as bus:
-        yield AuthContext(
-            settings=load(
-                database_url=database_url,
-                broker_url="memory://",
-                keys_dir=tmp_path,
-                public_url="http://127.0.0.1",
-            ),
-            bus=bus,
-            store=stores.auth,
-            keys=made.auth_worker,
-            public_keys=made.public,
-            clock=SystemClock(),
-            random=SystemRandom(),
-            providers={},
-        )
+from tests.store_samples import ENTRY, TYPED_CODE, Stores
 
 
 async def name(stores: Stores, typed_id: str = "typed-1", *, lifetime: int = 600) -> TypedCode:

@@ -199,3 +199,24 @@ def test_upgrades_that_cannot_be_are_named(environment: pytest.MonkeyPatch, tmp_
     assert ["services.one.upgrade_from", "services.two.upgrade_of"] == [
         problem.split(":")[0] for problem in problems
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (
+            '[link]\ndevice_id = "ignored"\n[services.default]\ntyped_codes = true\n',
+            "LATCHKEY_LINK__DEVICE_ID",
+        ),
+        (f'[api_keys.shop]\nsecret_sha256 = "{"0" * 64}"\nservices = ["nowhere"]\n', "api_keys"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(
+    environment: pytest.MonkeyPatch, tmp_path: Path, content: str, name: str
+) -> None:
+    """Typed codes need the hidden half to come back, and a key needs services that exist."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text(content)
+    (problem,) = problems_of(environment, LATCHKEY_CONFIG=str(file))
+
+    assert problem.startswith(f"{name}: ")
