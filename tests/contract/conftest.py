@@ -12,9 +12,10 @@ from shared import keys
 from shared.bus.base import Bus
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
-from shared.messages import TokenRefreshRequested
 from shared.context import SystemClock, SystemRandom
+from shared.messages import TokenRefreshRequested
 from shared.settings import load
+from shared.tokens import TokenVerifier
 from tests.store_samples import Stores, open_stores
 
 DELAYS = (0.05, 0.3)
@@ -82,4 +83,5 @@ async def context(stores: Stores, database_url: str, tmp_path: Path) -> AsyncIte
             clock=SystemClock(),
             random=SystemRandom(),
             providers={},
+            verifier=TokenVerifier(made.public.signing, issuer="127.0.0.1"),
         )
