@@ -1,0 +1,32 @@
+"""Every setting: one object, read once, all problems reported at once, unknown names refused.
+
+Sources, strongest first: arguments of the command, the environment (`LATCHKEY_PUBLIC_URL`, nested with two underscores:
+`LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
+"""
+
+from shared.settings.checks import split_address
+from shared.settings.loading import SettingsError, load
+from shared.settings.model import Settings
+from shared.settings.sections import (
+    LONGEST_ISSUER,
+    PREFIX,
+    ApiClientSettings,
+    ApiRole,
+    Auth,
+    ContentSettings,
+    ServiceSettings,
+)
+
+__all__ = [
+    "LONGEST_ISSUER",
+    "PREFIX",
+    "ApiClientSettings",
+    "ApiRole",
+    "Auth",
+    "ContentSettings",
+    "ServiceSettings",
+    "Settings",
+    "SettingsError",
+    "load",
+    "split_address",
+]

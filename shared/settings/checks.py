@@ -1,0 +1,88 @@
+"""What the settings must be together: a table of what is wrong, and the way out."""
+
+from urllib.parse import urlsplit
+
+from shared.settings.model import Settings
+from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX
+
+
+def checks(settings: Settings) -> list[tuple[bool, str]]:
+    """Return a row for each rule: whether it is broken, and what to tell."""
+    url = urlsplit(settings.public_url)
+    database = settings.database_url.get_secret_value()
+    broker = settings.broker_url.get_secret_value()
+    longest_service = max(map(len, settings.services))
+    strangers = [
+        name for name, client in settings.api_clients.items() if client.may_act_for - set(settings.services)
+    ]
+    return [
+        (
+            url.scheme not in {"http", "https"} or not url.netloc or bool(url.query or url.fragment),
+            f"{PREFIX}PUBLIC_URL: not a web address; write it like https://link.example.com",
+        ),
+        (
+            settings.public_url.endswith("/"),
+            f"{PREFIX}PUBLIC_URL: ends in a slash; leave it out",
+        ),
+        (
+            len(settings.issuer) > LONGEST_ISSUER - longest_service,
+            f"{PREFIX}TOKENS__ISSUER: too long, players cut such tokens; set at most {LONGEST_ISSUER - longest_service} characters",
+        ),
+        (
+            not database.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")),
+            f"{PREFIX}DATABASE_URL: write postgresql+asyncpg://USER:PASSWORD@HOST/NAME or sqlite+aiosqlite:///PATH",
+        ),
+        (
+            not broker.startswith(("memory://", "amqp://", "amqps://")),
+            f"{PREFIX}BROKER_URL: write amqp://USER:PASSWORD@HOST, or memory:// for one process",
+        ),
+        (
+            settings.link.device_id != "required"
+            and any(each.typed_codes for each in settings.services.values()),
+            f"{PREFIX}LINK__DEVICE_ID: has to be `required` where a service has `typed_codes`: the code opens a page, not the token",
+        ),
+        (
+            bool(
+                {name for key in settings.api_keys.values() for name in key.services}
+                - settings.services.keys()
+            ),
+            "api_keys: a key names a service that is not under `services`; add the service or correct the name",
+        ),
+        (
+            bool(strangers),
+            f"api_clients.{', '.join(strangers)}.may_act_for: names a service that is not there; there is {', '.join(settings.services)}",
+        ),
+        *(
+            (
+                bool(service.upgrade_from) and service.auth != "link",
+                f'services.{name}.upgrade_from: only with auth = "link"; remove one of the two',
+            )
+            for name, service in settings.services.items()
+        ),
+        *(
+            (
+                service.upgrade_of not in {None, *settings.services},
+                f"services.{name}.upgrade_of: there is no service {service.upgrade_of!r}; name one of this file",
+            )
+            for name, service in settings.services.items()
+        ),
+        (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
+        *(
+            (
+                service.content is not None and not ENDPOINT.fullmatch(service.content.url),
+                f"services.{name}.content.url: write it like http://content.internal/smapi, without user, password and fragment",
+            )
+            for name, service in settings.services.items()
+        ),
+    ]
+
+
+def _is_address(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) <= 65535
+
+
+def split_address(value: str) -> tuple[str, int]:
+    """Return host and port of a checked HOST:PORT."""
+    host, _, port = value.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,117 @@
+"""The settings of every process, and where they are read from."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import TomlConfigSettingsSource as TomlSource
+
+from shared.domain.grant import Lifetimes
+from shared.domain.session import SessionRules
+from shared.settings.sections import (
+    NAME,
+    PREFIX,
+    ApiClientSettings,
+    ApiKeySettings,
+    LinkSettings,
+    RefreshSettings,
+    RetentionSettings,
+    ServiceSettings,
+    SessionSettings,
+    TokenSettings,
+)
+
+
+class Settings(BaseSettings):
+    """The settings of every process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    database_url: SecretStr
+    """`postgresql+asyncpg://USER:PASSWORD@HOST/NAME`, or `sqlite+aiosqlite:///PATH` for one machine."""
+    broker_url: SecretStr
+    """`amqp://USER:PASSWORD@HOST`, or `memory://` when everything runs in one process."""
+    keys_dir: Path
+    """The folder that `latchkey keys create` made; each process reads its own file and `public.json`."""
+    public_url: str
+    """Where browsers and Sonos reach the gateway, such as `https://link.example.com`."""
+    listen: str = "127.0.0.1:8080"
+    """HOST:PORT of the gateway."""
+    trusted_proxies: int = Field(0, ge=0, le=16)
+    """How many proxies stand in front of the gateway and add to `X-Forwarded-For`; 0: people come straight here."""
+    bus_prefix: str = Field("latchkey", pattern=NAME)
+    """First word of the names of exchanges and of the dead-letter queue; lets installations share a broker."""
+    database_pool: int = Field(5, ge=1, le=100)
+    """Connections to PostgreSQL per process."""
+    prefetch: int = Field(16, ge=1, le=1000)
+    """Messages a worker holds at a time, per queue."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe lines that are written."""
+    log_format: Literal["json", "console"] = "console"
+    """One JSON object per line, or lines for people."""
+    demo: bool = False
+    """Show the try-out page at `/`; never in production."""
+
+    services: dict[Annotated[str, Field(pattern=NAME)], ServiceSettings] = Field(
+        default_factory=lambda: {"default": ServiceSettings()}, min_length=1
+    )
+    """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
+    api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
+    """The programs that may use `/oauth/introspect` and `/oauth/revoke`, by client id."""
+    api_keys: dict[Annotated[str, Field(pattern=NAME)], ApiKeySettings] = {}
+    """Keys of the service's own back end; without one there is no API."""
+    link: LinkSettings = LinkSettings()
+    tokens: TokenSettings = TokenSettings()
+    refresh: RefreshSettings = RefreshSettings()
+    sessions: SessionSettings = SessionSettings()
+    retention: RetentionSettings = RetentionSettings()
+
+    @property
+    def issuer(self) -> str:
+        """Return the `iss` of every token."""
+        return self.tokens.issuer or urlsplit(self.public_url).netloc
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether browsers come by https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """Return what the rules of grants need to know."""
+        return Lifetimes(
+            kind=self.tokens.kind,
+            token=self.tokens.lifetime,
+            jitter=self.tokens.jitter,
+            overlap=self.refresh.overlap,
+            idle=self.tokens.idle,
+            absolute=self.tokens.absolute,
+        )
+
+    @property
+    def session_rules(self) -> SessionRules:
+        """Return what the rules of sessions need to know."""
+        return SessionRules(idle=self.sessions.idle, absolute=self.sessions.absolute, most=self.sessions.most)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, environment and the TOML file, and nothing else."""
+        path = os.environ.get(f"{PREFIX}CONFIG")
+        toml = (TomlSource(settings_cls, Path(path)),) if path else ()
+        return (init_settings, env_settings, *toml)
