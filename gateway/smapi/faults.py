@@ -138,26 +138,6 @@ class TokenRefreshRequired(Fault):
         self.renewed = renewed
 
 
-class UnsupportedTerritory(Fault):
-    """Sent when the account cannot be used in this region. Sonos shows an error.
-
-    Sonos Python self test 1.2.0, account "unsupportedTerritory".
-    """
-
-    code = "Client.UnsupportedTerritory"
-    string = "The account cannot be used in this region"
-
-
-class DeviceLimit(Fault):
-    """Sent when the account is in use on too many devices. Sonos shows an error.
-
-    Sonos documentation, "Error handling", list of predefined codes.
-    """
-
-    code = "Client.DeviceLimit"
-    string = "The account is in use on too many devices"
-
-
 class ItemNotFound(Fault):
     """Sent when there is nothing with the id asked for. Sonos shows an error for that item.
 
@@ -166,46 +146,6 @@ class ItemNotFound(Fault):
 
     code = "Client.ItemNotFound"
     string = "There is no such item"
-
-
-class DeviceCertRequired(Fault):
-    """Sent when the service wants a player's certificate and none came. What Sonos does is not documented.
-
-    Sonos WSDL 1.19.6, comment on credentials/deviceCert.
-    """
-
-    code = "Client.DeviceCertRequired"
-    string = "A player certificate is needed"
-
-
-class DeviceCertInvalid(Fault):
-    """Sent when a player's certificate is not valid. What Sonos does is not documented.
-
-    Sonos WSDL 1.19.6, comment on credentials/deviceCert.
-    """
-
-    code = "Client.DeviceCertInvalid"
-    string = "The player certificate is not valid"
-
-
-class DeviceCertExpired(Fault):
-    """Sent when a player's certificate is out of date. What Sonos does is not documented.
-
-    Sonos WSDL 1.19.6, comment on credentials/deviceCert.
-    """
-
-    code = "Client.DeviceCertExpired"
-    string = "The player certificate is out of date"
-
-
-class DeviceCertRevoked(Fault):
-    """Sent when the service has revoked a player's certificate. What Sonos does is not documented.
-
-    Sonos WSDL 1.19.6, comment on credentials/deviceCert.
-    """
-
-    code = "Client.DeviceCertRevoked"
-    string = "The player certificate has been withdrawn"
 
 
 class MalformedCall(Fault):
@@ -264,13 +204,7 @@ FAULTS: tuple[type[Fault], ...] = (
     SessionIdInvalid,
     AuthTokenExpired,
     TokenRefreshRequired,
-    UnsupportedTerritory,
-    DeviceLimit,
     ItemNotFound,
-    DeviceCertRequired,
-    DeviceCertInvalid,
-    DeviceCertExpired,
-    DeviceCertRevoked,
     MalformedCall,
     MethodNotSupported,
     ServiceUnavailable,

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from deploy import reference
 from deploy.cli import main
 from gateway.operations import OPERATIONS
+from gateway.smapi.faults import FAULTS
 from gateway.smapi.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,14 @@ def test_every_operation_has_its_file() -> None:
     snake = {"".join(f"_{c.lower()}" if c.isupper() else c for c in name) for name in OPERATIONS}
 
     assert snake <= files
+
+
+@pytest.mark.parametrize("code", [fault.code for fault in FAULTS])
+def test_every_fault_is_reached_end_to_end(code: str) -> None:
+    """No fault that nothing sends, and none that no test has seen."""
+    flows = "".join(path.read_text() for path in (ROOT / "tests" / "e2e").glob("*.py"))
+
+    assert code in flows
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

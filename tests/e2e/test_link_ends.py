@@ -170,3 +170,19 @@ async def test_disabled_account_is_asked_to_link_again(
     answer = await sonos.call("refreshAuthToken", pair=pair)
 
     assert "Client.AuthTokenExpired" == answer.fault
+
+
+async def test_our_own_failure_shows_nothing_but_a_reference(
+    embedded: System, sonos: Sonos, person: Person
+) -> None:
+    """A delivery that does not open is our fault: Sonos gets a reference, and the log the cause under it."""
+    link = await sonos.get_app_link()
+    await person.complete(link.reg_url)
+    await execute(embedded.database_url, "UPDATE deliveries SET sealed = X'00'")
+    answer = await sonos.poll(link)
+    reference = answer["faultstring"].rpartition(" ")[2]
+
+    assert "Server.ServiceUnknownError" == answer.fault
+    assert reference in embedded.logs()
+    assert "SealError" in embedded.logs()
+    assert b"Seal" not in answer.raw
