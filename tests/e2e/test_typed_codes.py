@@ -1,5 +1,6 @@
 """A person reads a short code off one device and types it on another."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import start_separately
 from tests.play.database import execute
-from tests.play.operator import EMBEDDED, System, add_account, deployment
+from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment
 from tests.play.person import Page, Person
 from tests.play.sonos import Link, Sonos
 
@@ -37,11 +38,21 @@ async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield prepared
 
 
-async def ask(sonos: Sonos) -> Link:
-    """Begin to add the service as a controller without a browser does."""
+async def ask(sonos: Sonos, system: System) -> Link:
+    """Begin to add the service as a controller without a browser does; nobody types faster than the row is written."""
+    before = await codes(system)
     answer = await sonos.call("getDeviceLinkCode", {"householdId": sonos.household})
     assert "true" == answer["showLinkCode"]
+    async with asyncio.timeout(PATIENCE):
+        while await codes(system) == before:
+            await asyncio.sleep(0.01)
     return Link(reg_url=answer["regUrl"], code=answer["linkCode"], device_id=answer["linkDeviceId"])
+
+
+async def codes(system: System) -> object:
+    """Return how many typed codes there are."""
+    ((count,),) = await execute(system.database_url, "SELECT count(*) FROM typed_codes")
+    return count
 
 
 async def type_code(person: Person, link: Link, code: str) -> Page:
@@ -51,7 +62,7 @@ async def type_code(person: Person, link: Link, code: str) -> Page:
 
 async def test_household_links_by_a_typed_code(system: System, sonos: Sonos, person: Person) -> None:
     """The page of the code does not hold it; typed in any way, it leads to the link, and Sonos gets its pair."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     pending = await sonos.poll(link)
     sign_in = await type_code(person, link, f" {link.code[:4].lower()} - {link.code[4:]}")
     confirm = await person.press(sign_in, "Sign in", name="ann", password="canary-password-of-ann")
@@ -67,7 +78,7 @@ async def test_household_links_by_a_typed_code(system: System, sonos: Sonos, per
 
 async def test_code_is_typed_on_another_gateway(system: System, sonos: Sonos, person: Person) -> None:
     """Nothing of a typed code lives in a gateway: asked of the first, typed on the last."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     elsewhere = link.reg_url.replace(system.gateways[0], system.gateways[-1])
     page = await type_code(person, Link(reg_url=elsewhere, code="", device_id=""), link.code)
 
@@ -76,7 +87,7 @@ async def test_code_is_typed_on_another_gateway(system: System, sonos: Sonos, pe
 
 async def test_what_the_browser_learns_fetches_no_token(system: System, sonos: Sonos, person: Person) -> None:
     """Neither the typed code, nor the address it leads to, nor another link's hidden half stand in for Sonos's own."""
-    link, other = await ask(sonos), await ask(sonos)
+    link, other = await ask(sonos, system), await ask(sonos, system)
     sign_in = await type_code(person, link, link.code)
     await person.complete(sign_in.url)
     code = sign_in.url.rpartition("/")[2]
@@ -102,7 +113,7 @@ async def test_made_up_and_expired_codes_get_the_same_answer(
     system: System, sonos: Sonos, person: Person
 ) -> None:
     """Nobody learns from the page whether a code was ever issued, or whether it could have been."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     await type_code(person, link, link.code)
     await execute(system.database_url, "UPDATE typed_codes SET expires_at = 1")
     pages = [await type_code(person, link, code) for code in (link.code, MADE_UP, "aeiou", "0" * 99)]
@@ -114,7 +125,7 @@ async def test_made_up_and_expired_codes_get_the_same_answer(
 
 async def test_guesses_of_a_browser_are_bounded(system: System, sonos: Sonos, person: Person) -> None:
     """After five wrong codes, with a right one among them, the browser has to wait; everybody else goes on."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     pages = [
         await type_code(person, link, code)
         for code in (*[MADE_UP] * 4, link.code, MADE_UP, MADE_UP, link.code)
@@ -134,7 +145,7 @@ async def test_guesses_of_a_browser_are_bounded(system: System, sonos: Sonos, pe
 
 async def test_guesses_of_a_network_are_bounded(system: System, sonos: Sonos) -> None:
     """New cookies do not help: twenty wrong codes from one address prefix are enough, and no other prefix suffers."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     statuses = []
     for number in range(5):
         async with Person() as thief:
@@ -150,7 +161,7 @@ async def test_guesses_of_a_network_are_bounded(system: System, sonos: Sonos) ->
 
 async def test_form_and_entry_belong_to_their_browser(system: System, sonos: Sonos, person: Person) -> None:
     """A form that another browser was served is refused, and the address of an entry opens nothing elsewhere."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     form = await person.open(link.reg_url)
     token = form.buttons["Go on"].fields["form_token"]
     fields = {"form_token": token, "code": link.code}
@@ -177,7 +188,7 @@ async def test_app_link_needs_no_typing(system: System, sonos: Sonos, person: Pe
 
 async def test_rows_and_logs_open_nothing(system: System, sonos: Sonos, person: Person) -> None:
     """Neither the typed code, nor the code behind it, nor the hidden half is in the rows or in the logs."""
-    link = await ask(sonos)
+    link = await ask(sonos, system)
     await type_code(person, link, link.code)
     await type_code(person, link, MADE_UP)
     code, _, hidden = link.device_id.partition(".")
