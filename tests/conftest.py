@@ -23,11 +23,12 @@ from hypothesis import settings
 from tests.services.browser import find_chromium
 from tests.services.keeper import Keeper, running_keeper
 from tests.services.postgres import PostgresServer, aside
+from tests.services.proxy import find_nginx
 from tests.services.rabbit import RabbitServer
 from tests.services.system import ServiceMissing
 
 #: Marks a test that asks for a fixture, itself or through others, so that `-m "not services"` means what it says.
-MARK_OF_FIXTURE = {"keeper": "services", "chromium": "browser"}
+MARK_OF_FIXTURE = {"keeper": "services", "chromium": "browser", "nginx": "services"}
 
 # No test is about time; a machine that is busy with other things fails none.
 settings.register_profile("latchkey", deadline=None)
@@ -177,5 +178,14 @@ def chromium() -> Path:
     """The machine's Chromium, for Playwright's `executable_path`."""
     try:
         return find_chromium()
+    except ServiceMissing as missing:
+        _go_without(missing)
+
+
+@pytest.fixture(scope="session")
+def nginx() -> Path:
+    """The machine's nginx."""
+    try:
+        return find_nginx()
     except ServiceMissing as missing:
         _go_without(missing)

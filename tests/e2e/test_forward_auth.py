@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.play.operator import PATIENCE, System, free_port
 from tests.play.person import Person
 from tests.play.sonos import HOUSEHOLD, Pair, Sonos
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 DOCS = Path(__file__).parents[2] / "docs/forward-auth.md"
 FRAME = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -27,11 +25,6 @@ http {{
     server {{ listen 127.0.0.1:{port}; {locations} }}
 }}
 """
-
-pytestmark = [
-    pytest.mark.services,
-    pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx-light"),
-]
 
 
 async def content(request: web.Request) -> web.Response:
@@ -54,7 +47,7 @@ async def content_server() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def proxy(embedded: System, content_server: str, tmp_path: Path) -> AsyncIterator[str]:
+async def proxy(nginx: Path, embedded: System, content_server: str, tmp_path: Path) -> AsyncIterator[str]:
     """An nginx with the documented configuration, `http://HOST:PORT`."""
     (locations,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
     locations = locations.replace("latchkey.internal:8080", embedded.gateways[0].removeprefix("http://"))
@@ -63,7 +56,7 @@ async def proxy(embedded: System, content_server: str, tmp_path: Path) -> AsyncI
     config = tmp_path / "nginx.conf"
     config.write_text(FRAME.format(folder=tmp_path, port=port, locations=locations))
     process = await asyncio.create_subprocess_exec(
-        *(str(NGINX), "-c", str(config), "-e", str(tmp_path / "error.log"))
+        *(str(nginx), "-c", str(config), "-e", str(tmp_path / "error.log"))
     )
     try:
         await listening(port)
