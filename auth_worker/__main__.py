@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from auth_worker.context import AuthContext
 from auth_worker.handlers import HANDLERS
-from auth_worker.providers import local
+from auth_worker.providers.opening import open_providers
 from shared import bootstrap, keys, worker
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom
@@ -18,7 +18,10 @@ from shared.tokens import TokenVerifier
 async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContext]:
     """Open what the handlers are given."""
     public_keys = keys.read(settings.keys_dir, keys.PublicKeys)
-    async with bootstrap.open_auth_store(settings) as store:
+    async with (
+        bootstrap.open_auth_store(settings) as store,
+        open_providers(settings, store) as providers,
+    ):
         yield AuthContext(
             settings=settings,
             bus=bus,
@@ -27,7 +30,7 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContex
             public_keys=public_keys,
             clock=SystemClock(),
             random=SystemRandom(),
-            providers={local.NAME: local.LocalProvider(store)},
+            providers=providers,
             verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auth_worker.providers.base import Provider
+from auth_worker.providers.web import ProviderUnavailable
 from shared.context import Context
 from shared.keys import AuthWorkerKeys
 from shared.storage.base import AuthStore
@@ -21,3 +22,15 @@ class AuthContext(Context[AuthStore, AuthWorkerKeys]):
     providers: Mapping[str, Provider]
     verifier: TokenVerifier
     herd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HERD))
+
+    def provider_of(self, service: str, name: str) -> Provider:
+        """Return a provider by name, if its word counts for this service.
+
+        Raises:
+            ProviderUnavailable: it does not, or no longer.
+        """
+        if name not in self.settings.providers_of(service):
+            raise ProviderUnavailable(
+                f"{name!r} is not a provider of {service}; see `providers` in the settings"
+            )
+        return self.providers[name]

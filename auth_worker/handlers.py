@@ -1,11 +1,13 @@
 """What auth_worker does with each event; `HANDLERS` at the end is the table of contents."""
 
 import msgspec
+import structlog
 
 from auth_worker import legacy
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
-from auth_worker.providers.base import Identity, ProviderUnavailable
+from auth_worker.providers.base import Identity
+from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.vouching import know_account, link_vouched
 from shared.domain import errors
 from shared.domain import link as rules
@@ -28,6 +30,16 @@ from shared.messages import (
 from shared.sealing import unseal
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
 from shared.worker import Batched, HandlerTable, Retry
+
+OUTCOMES: tuple[tuple[type[Exception], AttemptOutcome], ...] = (
+    (errors.SignInRefused, AttemptOutcome.REFUSED),
+    (errors.AccountDisabled, AttemptOutcome.NOT_ALLOWED),
+    (errors.AccountUnsupported, AttemptOutcome.NOT_ALLOWED),
+    (ProviderUnavailable, AttemptOutcome.UNAVAILABLE),
+)
+"""What keeps evidence from being accepted -> how the attempt is judged."""
+
+log = structlog.get_logger(__name__)
 
 
 async def open_link(message: LinkRequested, context: AuthContext) -> None:
@@ -82,12 +94,17 @@ async def _judge(message: LinkLoginSubmitted, context: AuthContext) -> tuple[Att
     )
     evidence = msgspec.json.decode(box, type=LoginEvidence)
     try:
-        provider = context.providers[message.provider]
+        provider = context.provider_of(message.service, message.provider)
         identity = await provider.authenticate(evidence, service=message.service)
-    except errors.SignInRefused:
-        return AttemptOutcome.REFUSED, None
-    except ProviderUnavailable:
-        return AttemptOutcome.UNAVAILABLE, None
+    except tuple(kind for kind, _ in OUTCOMES) as refusal:
+        if isinstance(refusal, ProviderUnavailable):
+            log.warning(
+                "provider unavailable",
+                provider=message.provider,
+                reason=str(refusal),
+                correlation_id=message.correlation_id,
+            )
+        return next(outcome for kind, outcome in OUTCOMES if isinstance(refusal, kind)), None
     return AttemptOutcome.AUTHENTICATED, identity
 
 

@@ -12,7 +12,8 @@ import msgspec
 import structlog
 
 from auth_worker.context import AuthContext
-from auth_worker.providers.base import Identity, ProviderUnavailable
+from auth_worker.providers.base import Identity
+from auth_worker.providers.web import ProviderUnavailable
 from shared.domain import account as accounts
 from shared.domain import errors
 from shared.domain import session as sessions
@@ -221,7 +222,7 @@ async def _counterpart(
 async def _identity(
     evidence: LoginEvidence, message: SessionRequested | UpgradeRequested, service: str, context: AuthContext
 ) -> Identity:
-    return await context.providers[message.provider].authenticate(evidence, service=service)
+    return await context.provider_of(service, message.provider).authenticate(evidence, service=service)
 
 
 async def _account(

@@ -6,7 +6,7 @@ from shared import bootstrap
 from shared.context import SystemRandom, random_id
 from shared.domain.account import Account, AccountStatus
 from shared.domain.revocation import Scope, Selection
-from shared.settings import Settings
+from shared.settings import LOCAL, Settings
 from shared.storage.base import AuditEvent, AuthTransaction, LocalUser
 
 
@@ -68,7 +68,7 @@ async def _account(transaction: AuthTransaction, user: LocalUser) -> Account:
         Account(
             account_id=random_id(SystemRandom()),
             service=user.service,
-            provider=local.NAME,
+            provider=LOCAL,
             subject=user.subject,
             nickname=user.nickname,
         )

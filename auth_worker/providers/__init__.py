@@ -1,1 +1,1 @@
-"""Identity sources, one file each; base is the protocol, local the accounts of this installation itself."""
+"""Identity sources, one file each; base is the protocol, opening the table of types, web the way out."""

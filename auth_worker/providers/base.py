@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from auth_worker.providers.web import Web
 from shared.domain.account import AccountTier
 from shared.messages import LoginEvidence
-
-
-class ProviderUnavailable(Exception):
-    """The source could not be asked; says nothing about the person, and does not count against the link."""
+from shared.settings import Settings
+from shared.storage.base import AuthStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +29,18 @@ class Provider(Protocol):
 
         Raises:
             SignInRefused: it proves nothing; the same answer for an unknown name and a wrong password.
+            AccountDisabled, AccountUnsupported: it proves who they are, but this account may not be used here.
             ProviderUnavailable: could not be asked.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a provider may use."""
+
+    settings: Settings
+    name: str
+    """Its own, as the settings have it."""
+    store: AuthStore
+    web: Web

@@ -2,17 +2,19 @@
 
 import asyncio
 import unicodedata
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from auth_worker.providers.base import Identity
+from auth_worker.providers.base import Identity, Surroundings
 from shared.domain.errors import SignInRefused
 from shared.messages import LoginEvidence
+from shared.settings import LocalProviderSettings
 from shared.storage.base import AuthStore, LocalUser
 
-NAME = "local"
 LONGEST_NAME = 128
 LONGEST_PASSWORD = 1024
 
@@ -41,6 +43,12 @@ class LocalProvider:
         if user is None or not right:
             raise SignInRefused
         return Identity(subject=user.subject, nickname=user.nickname)
+
+
+@asynccontextmanager
+async def open_local(_: LocalProviderSettings, within: Surroundings) -> AsyncIterator[LocalProvider]:
+    """Open the accounts of this installation itself."""
+    yield LocalProvider(within.store)
 
 
 async def new_user(*, service: str, name: str, password: str, subject: str) -> LocalUser:

@@ -32,8 +32,6 @@ from shared.sealing import seal
 from shared.settings import Auth
 from shared.storage.legacy import SessionView
 
-PROVIDER = "local"
-
 _REFUSALS: dict[Verdict, type[Refusal]] = {
     Verdict.REFUSED: SignInRefused,
     Verdict.DISABLED: AccountDisabled,
@@ -190,7 +188,7 @@ def _requested(
         correlation_id=request.correlation_id,
         session_hash=session_hash,
         household_id=household_of(request),
-        provider=PROVIDER,
+        provider=context.settings.password_provider(_home(request)),
         evidence=seal(
             msgspec.json.encode(login),
             recipient=context.public_keys.auth_worker_box[0].public,

@@ -95,7 +95,7 @@ async def _asked(request: Request, context: GatewayContext) -> DeviceAuthTokenRe
         correlation_id=request.correlation_id,
         request_id=request_id,
         household_id=household_id,
-        provider=sessions.PROVIDER,
+        provider=context.settings.password_provider(request.settings.upgrade_of or request.service),
         evidence=seal(
             encoded,
             recipient=context.public_keys.auth_worker_box[0].public,

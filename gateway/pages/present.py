@@ -1,9 +1,11 @@
 """What a page says about a link: pure functions from rows to words."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.domain.link import Device, Link, LinkState
+from shared.settings import ProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView
 
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
@@ -70,12 +72,45 @@ _ENDS = {
 }
 
 
-def sign_in_problem(view: LinkView, *, submission: str | None, limit: int) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of the places where a person may sign in."""
+
+    name: str
+    title: str
+    address: str
+
+
+def chosen(providers: Mapping[str, ProviderSettings], name: str | None) -> str | None:
+    """Return the provider whose form is shown: the one that was asked for, or the only one there is."""
+    known = name if name in providers else None
+    return known or (next(iter(providers)) if len(providers) == 1 else None)
+
+
+def choices(
+    providers: Mapping[str, ProviderSettings], service: ServiceSettings, address: Callable[..., str]
+) -> tuple[Choice, ...]:
+    """Return what to offer; nothing where there is only one place to sign in."""
+    offered = tuple(
+        Choice(name=name, title=title(providers, name, service), address=address(**{"with": name}))
+        for name in providers
+    )
+    return offered if len(offered) > 1 else ()
+
+
+def title(providers: Mapping[str, ProviderSettings], name: str | None, service: ServiceSettings) -> str:
+    """Return what people call the accounts of a provider."""
+    return (providers[name].title if name else "") or service.title
+
+
+def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provider: str) -> str | None:
     """Return what went wrong with this browser's last attempt, in words, or None."""
     outcomes = {attempt.submission_id: attempt.outcome for attempt in view.attempts}
     outcome = outcomes.get(submission or "")
     if outcome is AttemptOutcome.UNAVAILABLE:
-        return "Your account could not be checked just now. Nothing is lost: please try again in a moment."
+        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment."
+    if outcome is AttemptOutcome.NOT_ALLOWED:
+        return f"{provider} knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account."
     if outcome is not AttemptOutcome.REFUSED:
         return None
     failures = sum(attempt.outcome is AttemptOutcome.REFUSED for attempt in view.attempts)

@@ -5,6 +5,7 @@ row decides what is shown. A result that is late is waited for by a page that re
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -30,7 +31,7 @@ from shared.messages import (
     evidence_identity,
 )
 from shared.sealing import seal
-from shared.settings import ServiceSettings
+from shared.settings import ProviderSettings, ServiceSettings
 from shared.storage.base import LinkView, StoreUnavailable
 
 RESULT_SECONDS = 3.0
@@ -50,6 +51,8 @@ class Visit:
     verified: VerifiedCode
     service: str
     settings: ServiceSettings
+    providers: Mapping[str, ProviderSettings]
+    """Where the people of the service sign in, by name, in the order in which they are offered."""
     browser: Browser
     correlation_id: str
 
@@ -62,6 +65,10 @@ class Visit:
     def browser_id(self) -> str:
         """Return the id under which the link remembers this browser."""
         return self.browser.id_for(self.link_id)
+
+    def takes_password(self, provider: str) -> bool:
+        """Tell whether people sign in there with a name and a password on our page."""
+        return provider in self.providers and self.providers[provider].takes_password
 
     def address(self, **query: str) -> str:
         """Return the path of this link's page."""
@@ -90,7 +97,8 @@ class LinkPages:
             submission=submission,
             approved="approved" in request.query,
         )
-        response = page(name, visit.settings, self._values(visit, view, submission))
+        chosen = present.chosen(visit.providers, request.query.get("with"))
+        response = page(name, visit.settings, self._values(visit, view, submission, chosen))
         browsers.remember(response, visit.browser, secure=self._context.settings.secure)
         return response
 
@@ -99,6 +107,9 @@ class LinkPages:
         visit, form = await self._submitted(request)
         if visit is None:
             return self._nothing_here()
+        provider = form.get("provider", "")
+        if not visit.takes_password(provider):
+            raise web.HTTPBadRequest(reason="Nobody signs in with a password there; open the link again")
         submission_id = self._context.new_id()
         evidence = LoginEvidence(
             name=form.get("name", "")[:LONGEST_FIELD], password=form.get("password", "")[:LONGEST_FIELD]
@@ -110,14 +121,14 @@ class LinkPages:
             link_id=visit.link_id,
             submission_id=submission_id,
             browser=visit.browser_id,
-            provider="local",
+            provider=provider,
             evidence=seal(
                 msgspec.json.encode(evidence),
                 recipient=self._context.public_keys.auth_worker_box[0].public,
                 bound_to=evidence_identity(visit.link_id, submission_id),
             ),
         )
-        return await self._send(visit, event, visit.address(attempt=submission_id))
+        return await self._send(visit, event, visit.address(**{"with": provider}, attempt=submission_id))
 
     async def approve(self, request: web.Request) -> web.StreamResponse:
         """Tell token_worker that the person allowed the link."""
@@ -179,6 +190,7 @@ class LinkPages:
                     verified=verified,
                     service=name,
                     settings=settings,
+                    providers=self._context.settings.providers_of(name),
                     browser=browsers.recognise(
                         request, self._context.random, secure=self._context.settings.secure
                     ),
@@ -186,7 +198,9 @@ class LinkPages:
                 )
         return None
 
-    def _values(self, visit: Visit, view: LinkView | None, submission: str | None) -> dict[str, object]:
+    def _values(
+        self, visit: Visit, view: LinkView | None, submission: str | None, chosen: str | None
+    ) -> dict[str, object]:
         if view is None:
             return {"address": visit.address()}
         limit = self._context.settings.link.max_password_failures
@@ -195,7 +209,14 @@ class LinkPages:
             "form_token": visit.browser.form_token(self._cookie_keys[0], visit.link_id),
             "asker": present.asker(view.link, view.now),
             "account": view.account,
-            "problem": present.sign_in_problem(view, submission=submission, limit=limit),
+            "provider": chosen,
+            "choices": present.choices(visit.providers, visit.settings, visit.address),
+            "problem": present.sign_in_problem(
+                view,
+                submission=submission,
+                limit=limit,
+                provider=present.title(visit.providers, chosen, visit.settings),
+            ),
             "way_back": present.way_back(view.link.callback_path),
         }
 

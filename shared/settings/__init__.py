@@ -7,6 +7,7 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
+from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSection, ProviderSettings
 from shared.settings.sections import (
     LONGEST_ISSUER,
     PREFIX,
@@ -18,12 +19,16 @@ from shared.settings.sections import (
 )
 
 __all__ = [
+    "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",
     "ApiClientSettings",
     "ApiRole",
     "Auth",
     "ContentSettings",
+    "LocalProviderSettings",
+    "ProviderSection",
+    "ProviderSettings",
     "ServiceSettings",
     "Settings",
     "SettingsError",

@@ -3,7 +3,11 @@
 from urllib.parse import urlsplit
 
 from shared.settings.model import Settings
-from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX
+from shared.settings.providers import LOCAL
+from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX, ServiceSettings
+
+RESERVED = {"api", "anonymous"}
+"""Providers of accounts that nobody signs in to."""
 
 
 def checks(settings: Settings) -> list[tuple[bool, str]]:
@@ -66,6 +70,29 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             )
             for name, service in settings.services.items()
         ),
+        *(
+            (
+                not settings.providers.keys() >= set(service.providers),
+                f"services.{name}.providers: names a provider that is not there; there is {', '.join(settings.providers)}",
+            )
+            for name, service in settings.services.items()
+        ),
+        *(
+            (
+                settings.providers.keys() >= set(service.providers)
+                and _wants_passwords(service)
+                and not settings.password_provider(name),
+                f"services.{name}.providers: its households send name and password, and none of these providers takes them; add one that does",
+            )
+            for name, service in settings.services.items()
+        ),
+        *(
+            (
+                name in RESERVED or (provider.type == LOCAL) != (name == LOCAL),
+                f"providers.{name}: the type `local` is named `local`, nothing else is, and {' and '.join(sorted(RESERVED))} mean something else; rename it",
+            )
+            for name, provider in settings.providers.items()
+        ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(
             (
@@ -75,6 +102,11 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             for name, service in settings.services.items()
         ),
     ]
+
+
+def _wants_passwords(service: ServiceSettings) -> bool:
+    passwords = {"session_id", "stateless"}
+    return service.auth in passwords or not passwords.isdisjoint(service.upgrade_from)
 
 
 def _is_address(value: str) -> bool:

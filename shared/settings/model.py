@@ -11,6 +11,7 @@ from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
 from shared.domain.session import SessionRules
+from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSettings
 from shared.settings.sections import (
     NAME,
     PREFIX,
@@ -65,6 +66,10 @@ class Settings(BaseSettings):
         default_factory=lambda: {"default": ServiceSettings()}, min_length=1
     )
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
+    providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSettings] = Field(
+        default_factory=lambda: {LOCAL: LocalProviderSettings()}, min_length=1
+    )
+    """Where people sign in, by name. The name stands in every account that comes from there, so it is not changed later."""
     api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
     """The programs that may use `/oauth/introspect` and `/oauth/revoke`, by client id."""
     api_keys: dict[Annotated[str, Field(pattern=NAME)], ApiKeySettings] = {}
@@ -84,6 +89,19 @@ class Settings(BaseSettings):
     def secure(self) -> bool:
         """Tell whether browsers come by https."""
         return self.public_url.startswith("https://")
+
+    def providers_of(self, service: str) -> dict[str, ProviderSettings]:
+        """Return the providers of a service, in the order in which people are offered them."""
+        names = self.services[service].providers or tuple(self.providers)
+        return {name: self.providers[name] for name in names}
+
+    def password_provider(self, service: str) -> str:
+        """Return the provider that judges a name and a password where nobody can choose: the first that takes them.
+
+        The name is empty if none does.
+        """
+        providers = self.providers_of(service).items()
+        return next((name for name, provider in providers if provider.takes_password), "")
 
     @property
     def lifetimes(self) -> Lifetimes:

@@ -21,11 +21,13 @@ Auth = Literal["link", "session_id", "stateless", "anonymous"]
 """How households of a service prove who they are."""
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """What every section of the settings is."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class CreateAccountSettings(_Section):
+class CreateAccountSettings(Section):
     """The sign-up choice that Sonos shows beside sign-in."""
 
     app_url: str | None = Field(None, max_length=2048)
@@ -34,7 +36,7 @@ class CreateAccountSettings(_Section):
     """Id of the button's label in the strings registered with Sonos."""
 
 
-class ContentSettings(_Section):
+class ContentSettings(Section):
     """The service's own SMAPI endpoint: every method that is not Latchkey's is checked, then passed on to it."""
 
     url: str = Field(max_length=2048)
@@ -49,7 +51,7 @@ class ContentSettings(_Section):
     """Bytes of an answer; a longer one is refused, or cut where it exceeds them."""
 
 
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     """One music service as Sonos knows it: one SMAPI endpoint, one name."""
 
     title: str = Field("Latchkey", min_length=1, max_length=64)
@@ -60,6 +62,8 @@ class ServiceSettings(_Section):
     """Id of the sign-in button's label in the strings registered with Sonos."""
     typed_codes: bool = False
     """Let `getDeviceLinkCode` answer with a short code that a person types on the page `/enter` of any device."""
+    providers: tuple[str, ...] = ()
+    """Where people of this service sign in, by the names under `providers`, in the order shown; none named: all there are."""
     create_account: CreateAccountSettings | None = None
     """Offer sign-up beside sign-in."""
     poll_interval: int = Field(60, ge=30, le=3600)
@@ -78,7 +82,7 @@ class ServiceSettings(_Section):
     """What earlier credentials get: a pair, or the request to sign in again."""
 
 
-class ApiKeySettings(_Section):
+class ApiKeySettings(Section):
     """A key with which the service's own back end may call the API under `/api/`."""
 
     secret_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -87,7 +91,7 @@ class ApiKeySettings(_Section):
     """The services it may ask for."""
 
 
-class LinkSettings(_Section):
+class LinkSettings(Section):
     """How a household gets linked."""
 
     lifetime: Annotated[int, Field(ge=60, le=LONGEST_LIFETIME)] = 600
@@ -98,7 +102,7 @@ class LinkSettings(_Section):
     """Wrong passwords that burn a link."""
 
 
-class TokenSettings(_Section):
+class TokenSettings(Section):
     """How long tokens and grants live; seconds."""
 
     issuer: str | None = Field(None, min_length=1, max_length=64)
@@ -117,7 +121,7 @@ class TokenSettings(_Section):
     """What Sonos gets as `privateKey`: a derived key, or Sonos's own word for "there is none"."""
 
 
-class ApiClientSettings(_Section):
+class ApiClientSettings(Section):
     """A program of the service's own that may ask about tokens, or end them."""
 
     secret_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -128,7 +132,7 @@ class ApiClientSettings(_Section):
     """The services whose tokens it may ask about; all others are unknown to it."""
 
 
-class RefreshSettings(_Section):
+class RefreshSettings(Section):
     """How a stale token gets its successor."""
 
     without_key: bool = True
@@ -141,7 +145,7 @@ class RefreshSettings(_Section):
     """Seconds a call waits for its successor before Sonos is asked to come again."""
 
 
-class SessionSettings(_Section):
+class SessionSettings(Section):
     """Sessions of services that have no tokens: `auth = "session_id"` and `"stateless"`."""
 
     idle: Seconds = 30 * 86400
@@ -156,7 +160,7 @@ class SessionSettings(_Section):
     """Seconds a call waits for its credentials to be judged before Sonos is asked to come again."""
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """What is deleted when."""
 
     links: Seconds = 7 * 86400

@@ -36,6 +36,8 @@ class AttemptOutcome(StrEnum):
     AUTHENTICATED = "authenticated"
     REFUSED = "refused"
     """Name and password do not belong together."""
+    NOT_ALLOWED = "not_allowed"
+    """The provider knows the person, and says that this account may not be used here; does not count against the link."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked; does not count against the link."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.pages import present
 from shared.domain.link import Device, Link, LinkState
+from shared.settings import LocalProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView, LoginAttempt
 
 NOW = 1_790_000_000
@@ -73,7 +74,7 @@ def test_approval_that_is_not_done_waits() -> None:
 )
 def test_wrong_password_says_how_many_tries_are_left(attempts: list[LoginAttempt], expected: str) -> None:
     """Nobody is surprised by a burnt link."""
-    problem = present.sign_in_problem(view(attempts=attempts), submission="s1", limit=5)
+    problem = present.sign_in_problem(view(attempts=attempts), submission="s1", limit=5, provider="Navidrome")
 
     assert problem is not None
     assert expected in problem
@@ -83,7 +84,9 @@ def test_unavailable_source_is_told_apart() -> None:
     """An outage is not blamed on the person, and costs no try."""
     seen = view(attempts=[attempt(1, AttemptOutcome.UNAVAILABLE)])
 
-    assert "could not be checked" in (present.sign_in_problem(seen, submission="s1", limit=5) or "")
+    assert "could not check" in (
+        present.sign_in_problem(seen, submission="s1", limit=5, provider="Navidrome") or ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,3 +144,36 @@ def test_request_is_described() -> None:
     asker = present.asker(LINK, NOW)
 
     assert ("PBHD", "2 minutes ago") == (asker.system, asker.age)
+
+
+LOCAL, OTHER = LocalProviderSettings(), LocalProviderSettings(title="The library")
+
+
+@pytest.mark.parametrize(
+    ("providers", "asked", "expected"),
+    [
+        ({"local": LOCAL}, None, "local"),
+        ({"local": LOCAL, "other": OTHER}, None, None),
+        ({"local": LOCAL, "other": OTHER}, "other", "other"),
+        ({"local": LOCAL, "other": OTHER}, "nobody", None),
+    ],
+)
+def test_form_of_a_provider(providers, asked: str | None, expected: str | None) -> None:
+    """With one provider its form is shown at once; with several the person chooses, and may choose only from them."""
+    assert expected == present.chosen(providers, asked)
+
+
+def test_choice_is_offered_only_where_there_is_one() -> None:
+    """One provider is no choice; several are offered by title, or by the service's where they have none."""
+    service = ServiceSettings(title="Hoerfunk")
+
+    def address(**query: str) -> str:
+        return f"/link/code?with={query['with']}"
+
+    alone = present.choices({"local": LOCAL}, service, address)
+    both = present.choices({"local": LOCAL, "other": OTHER}, service, address)
+
+    assert () == alone
+    assert [("Hoerfunk", "/link/code?with=local"), ("The library", "/link/code?with=other")] == [
+        (choice.title, choice.address) for choice in both
+    ]

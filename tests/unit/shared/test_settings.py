@@ -220,3 +220,24 @@ def test_settings_that_do_not_go_together_are_refused(
     (problem,) = problems_of(environment, LATCHKEY_CONFIG=str(file))
 
     assert problem.startswith(f"{name}: ")
+
+
+def problems_of_file(environment: pytest.MonkeyPatch, tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "latchkey.toml"
+    path.write_text(text)
+    return problems_of(environment, LATCHKEY_CONFIG=str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[services.default]\nproviders = ["nobody"]\n', "services.default.providers"),
+        ('[providers.api]\ntype = "local"\n', "providers.api"),
+        ('[providers.people]\ntype = "local"\n', "providers.people"),
+    ],
+)
+def test_providers_that_cannot_be(
+    environment: pytest.MonkeyPatch, tmp_path: Path, text: str, named: str
+) -> None:
+    """A provider that is not there, and a name that means something else, are refused by name."""
+    assert [named] == [problem.split(":")[0] for problem in problems_of_file(environment, tmp_path, text)]

@@ -1,0 +1,31 @@
+"""Opens the identity providers that the settings name; `OPENERS` is the table of their types."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from auth_worker.providers import local
+from auth_worker.providers.base import Provider, Surroundings
+from auth_worker.providers.web import Web
+from shared.settings import LocalProviderSettings, ProviderSection, Settings
+from shared.storage.base import AuthStore
+
+Opener = Callable[[Any, Surroundings], AbstractAsyncContextManager[Provider]]
+
+OPENERS: dict[type[ProviderSection], Opener] = {
+    LocalProviderSettings: local.open_local,
+}
+"""Settings of a type -> what opens it."""
+
+
+@asynccontextmanager
+async def open_providers(settings: Settings, store: AuthStore) -> AsyncIterator[Mapping[str, Provider]]:
+    """Open all providers, by name."""
+    async with AsyncExitStack() as stack:
+        web = await stack.enter_async_context(Web.open())
+        yield {
+            name: await stack.enter_async_context(
+                OPENERS[type(each)](each, Surroundings(settings=settings, name=name, store=store, web=web))
+            )
+            for name, each in settings.providers.items()
+        }
