@@ -9,6 +9,7 @@
     │   ├── LinkBurnt           too many wrong passwords
     │   └── LinkTaken           another browser or another account got there first
     ├── SignInRefused           this name and password do not belong together
+    ├── SignInIncomplete        what came back from an identity provider proves nothing: sign in again
     ├── AccountDisabled         the account may not be used
     ├── AccountUnsupported      an account of this tier may not be used with Sonos
     ├── SessionUnknown          not a session id of ours, or its time is over
@@ -58,6 +59,10 @@ class LinkTaken(LinkFailed):
 
 class SignInRefused(Refusal):
     """The name and the password do not belong together."""
+
+
+class SignInIncomplete(Refusal):
+    """What came back from the identity provider proves nothing; sign in again."""
 
 
 class AccountDisabled(Refusal):
