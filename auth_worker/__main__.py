@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from auth_worker.app_tokens import open_app_tokens
 from auth_worker.context import AuthContext
 from auth_worker.handlers import HANDLERS
 from auth_worker.providers.opening import open_providers
@@ -21,6 +22,7 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContex
     async with (
         bootstrap.open_auth_store(settings) as store,
         open_providers(settings, store) as providers,
+        open_app_tokens(settings.services, SystemClock()) as app_tokens,
     ):
         yield AuthContext(
             settings=settings,
@@ -31,6 +33,7 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContex
             clock=SystemClock(),
             random=SystemRandom(),
             providers=providers,
+            app_tokens=app_tokens,
             verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
         )
 

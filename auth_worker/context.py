@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from auth_worker.app_tokens import AppTokens
 from auth_worker.providers.base import Provider
 from auth_worker.providers.web import ProviderUnavailable
 from shared.context import Context
@@ -21,6 +22,8 @@ class AuthContext(Context[AuthStore, AuthWorkerKeys]):
 
     providers: Mapping[str, Provider]
     verifier: TokenVerifier
+    app_tokens: Mapping[str, AppTokens] = field(default_factory=dict)
+    """By service: what verifies the access tokens of its app."""
     herd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HERD))
 
     def provider_of(self, service: str, name: str) -> Provider:

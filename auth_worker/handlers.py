@@ -3,7 +3,7 @@
 import msgspec
 import structlog
 
-from auth_worker import legacy
+from auth_worker import app_approval, legacy
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
@@ -16,6 +16,7 @@ from shared.domain.link import Device, Link, LinkState
 from shared.messages import (
     AccountVouched,
     CodeEntered,
+    LinkApprovalSubmitted,
     LinkChanged,
     LinkDeclineRequested,
     LinkLoginSubmitted,
@@ -191,6 +192,7 @@ HANDLERS: HandlerTable[AuthContext] = {
     AccountVouched: know_account,
     CodeEntered: enter_code,
     LinkLoginSubmitted: sign_in,
+    LinkApprovalSubmitted: app_approval.approve,
     LinkDeclineRequested: decline,
     SessionRequested: legacy.open_session,
     SessionUsed: Batched(legacy.note_used),

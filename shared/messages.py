@@ -128,6 +128,18 @@ class LinkLoginSubmitted(Event, frozen=True, kw_only=True):
     """Sealed for auth_worker and bound to the link."""
 
 
+class LinkApprovalSubmitted(Event, frozen=True, kw_only=True):
+    """The service's own app, or its back end, allows a link in the name of a person."""
+
+    kind = "link.approval_submitted"
+
+    link_id: str
+    submission_id: str
+    """As in `LinkLoginSubmitted`."""
+    evidence: bytes
+    """An `AppEvidence`, sealed for auth_worker and bound to the link."""
+
+
 class LinkDeclineRequested(Event, frozen=True, kw_only=True):
     """A person said no."""
 
@@ -318,6 +330,18 @@ class Vouched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return "Vouched(***)"
 
 
+class AppEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who allows a link: one of the two; sealed for auth_worker, bound to `evidence_identity`."""
+
+    token: str | None = None
+    """The person's access token, as their app has it."""
+    vouched: Vouched | None = None
+    """The word of the back end."""
+
+    def __repr__(self) -> str:
+        return "AppEvidence(***)"
+
+
 class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Sonos gets in the end; sealed for the gateways, bound to the delivery's id."""
 
@@ -359,7 +383,7 @@ def upgrade_delivery_id(request_id: str) -> str:
 WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested, LinkVouched, AccountVouched),
     "auth.entry": (CodeEntered,),
-    "auth.login": (LinkLoginSubmitted,),
+    "auth.login": (LinkLoginSubmitted, LinkApprovalSubmitted),
     "auth.session": (SessionRequested,),
     "auth.used": (SessionUsed,),
     "auth.upgrade": (UpgradeRequested,),

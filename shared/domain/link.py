@@ -16,6 +16,14 @@ from shared.domain import errors
 BACK_END = "back-end"
 """In place of a browser: the service's own back end has signed the person in. No browser's hash looks like this."""
 
+APP = "app"
+"""In place of a browser: the service's own app says no, and nobody has signed in."""
+
+
+def app_of(account_id: str) -> str:
+    """Return what stands in place of a browser where an account's own app has signed in: another account is another browser."""
+    return f"{APP}:{account_id}"
+
 
 class LinkState(StrEnum):
     """Where a link stands."""

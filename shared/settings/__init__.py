@@ -4,6 +4,13 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 `LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
 """
 
+from shared.settings.apps import (
+    ActionSettings,
+    AppSettings,
+    IntrospectionSettings,
+    JwksSettings,
+    UserinfoSettings,
+)
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
@@ -22,16 +29,21 @@ __all__ = [
     "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",
+    "ActionSettings",
     "ApiClientSettings",
     "ApiRole",
+    "AppSettings",
     "Auth",
     "ContentSettings",
+    "IntrospectionSettings",
+    "JwksSettings",
     "LocalProviderSettings",
     "ProviderSection",
     "ProviderSettings",
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "UserinfoSettings",
     "load",
     "split_address",
 ]

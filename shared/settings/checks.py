@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from shared.settings.app_checks import app_checks
 from shared.settings.model import Settings
 from shared.settings.providers import LOCAL
 from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX, ServiceSettings
@@ -92,6 +93,11 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
                 f"providers.{name}: the type `local` is named `local`, nothing else is, and {' and '.join(sorted(RESERVED))} mean something else; rename it",
             )
             for name, provider in settings.providers.items()
+        ),
+        *(
+            row
+            for name, service in settings.services.items()
+            for row in app_checks(name, service, set(service.providers or settings.providers))
         ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(

@@ -3,11 +3,13 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.domain.account import AccountTier
 from shared.domain.grant import ReusePolicy, TokenKind
 from shared.domain.link_code import LONGEST_LIFETIME
+from shared.settings.apps import AppSettings
+from shared.settings.base import Section as Section  # noqa: PLC0414 - sections of other modules have it from here
 
 PREFIX = "LATCHKEY_"
 LONGEST_ISSUER = 47
@@ -19,12 +21,6 @@ ApiRole = Literal["introspect", "revoke"]
 Seconds = Annotated[int, Field(gt=0)]
 Auth = Literal["link", "session_id", "stateless", "anonymous"]
 """How households of a service prove who they are."""
-
-
-class Section(BaseModel):
-    """What every section of the settings is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class CreateAccountSettings(Section):
@@ -57,7 +53,9 @@ class ServiceSettings(Section):
     title: str = Field("Latchkey", min_length=1, max_length=64)
     """What people call the service; shown on every page."""
     app_url: str | None = Field(None, max_length=2048)
-    """Deep link into the service's app, with `{linkCode}`, `{householdId}` and `{callbackPath}`; none: browser only."""
+    """Deep link into the service's app, with `{linkCode}`, `{householdId}`, `{callbackPath}`, `{state}` and `{redirectUri}`; none: browser only."""
+    app: AppSettings | None = None
+    """More about that app; see `docs/app-authentication.md`."""
     sign_in_string_id: str = "SIGN_IN"
     """Id of the sign-in button's label in the strings registered with Sonos."""
     typed_codes: bool = False

@@ -38,6 +38,8 @@ class AttemptOutcome(StrEnum):
     """Name and password do not belong together."""
     NOT_ALLOWED = "not_allowed"
     """The provider knows the person, and says that this account may not be used here; does not count against the link."""
+    TAKEN = "taken"
+    """Good evidence, but another account or browser has the link; does not count against the link."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked; does not count against the link."""
 
