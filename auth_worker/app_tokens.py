@@ -220,10 +220,15 @@ class _PublishedKeys:
             return self._keys
 
     async def newer(self) -> KeySet:
-        """Return the keys, asked for again unless that was just done: a token names one that is not among them."""
+        """Return the keys, asked for again: a token names one that is not among those we have.
+
+        Raises:
+            ProviderUnavailable: the issuer does not tell them, or was asked a moment ago.
+        """
         async with self._asking:
-            if self._keys is None or self._age() > KEYS_AT_MOST_EVERY:
-                await self._ask()
+            if self._age() <= KEYS_AT_MOST_EVERY:
+                raise ProviderUnavailable("the token names a key that the issuer did not have a moment ago")
+            await self._ask()
             assert self._keys is not None  # asked for just now
             return self._keys
 

@@ -4,6 +4,7 @@ Whoever holds the link code may see what the link's page shows, and may say no, 
 access token, which travels sealed and is judged by auth_worker, or the word of the service's own back end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -104,7 +105,9 @@ class LinkApi:
             ),
         )
         self._refuse_if_over(await self._context.store.link(asked.link_id))
-        view = await self._sent(asked, event, APPROVED_SECONDS)
+        view = await self._sent(
+            asked, event, APPROVED_SECONDS, is_decided=lambda view: _is_judged(view, submission_id)
+        )
         return self._approved(view, submission_id)
 
     async def decline(self, request: web.Request) -> Decided:
@@ -122,10 +125,11 @@ class LinkApi:
             self._refuse_if_over(view)
             if view is not None and view.link.browser is not None:
                 raise Refused(409, "Somebody has signed in already, who alone may decline.")
-            view = await self._sent(asked, event, DECLINED_SECONDS)
-        if view is None or not _is_declined(view):
-            raise Refused(503, _NOT_IN_TIME)
-        return _decided(view)
+            view = await self._sent(asked, event, DECLINED_SECONDS, is_decided=_is_over)
+        if view is not None and _is_declined(view):
+            return _decided(view)
+        self._refuse_if_over(view)
+        raise Refused(503, _NOT_IN_TIME)
 
     def _asked(self, request: web.Request) -> _Asked:
         known = known_code(request.match_info["code"], self._context)
@@ -146,12 +150,26 @@ class LinkApi:
             raise Refused(401, "Send the person's access token, as `Authorization: Bearer TOKEN`.")
         return AppEvidence(token=token)
 
-    async def _sent(self, asked: _Asked, event: Event, seconds: float) -> LinkView | None:
-        with self._context.results.expect(link_key(asked.link_id)) as expected:
-            await self._context.bus.publish([event])
-            await expected.wait(seconds)
-        log.info("app's word sent", kind=event.kind, correlation_id=asked.correlation_id)
-        return await self._context.store.link(asked.link_id)
+    async def _sent(
+        self, asked: _Asked, event: Event, seconds: float, is_decided: Callable[[LinkView], bool]
+    ) -> LinkView | None:
+        """Send an event and return the link as it is when it is decided, or when time is up.
+
+        Others may be busy with the same link: what wakes us may be the result of their event.
+        """
+        clock, is_sent = self._context.clock, False
+        ends = clock.monotonic() + seconds
+        while True:
+            with self._context.results.expect(link_key(asked.link_id)) as expected:
+                if not is_sent:
+                    await self._context.bus.publish([event])
+                    log.info("app's word sent", kind=event.kind, correlation_id=asked.correlation_id)
+                    is_sent = True
+                else:
+                    view = await self._context.store.link(asked.link_id)
+                    if (view is not None and is_decided(view)) or clock.monotonic() >= ends:
+                        return view
+                await expected.wait(max(0.0, ends - clock.monotonic()))
 
     def _refuse_if_over(self, view: LinkView | None) -> None:
         if view is not None and (over := _OVER.get(view.link.state_at(view.now))):
@@ -159,8 +177,7 @@ class LinkApi:
 
     def _approved(self, view: LinkView | None, submission_id: str) -> Decided:
         """Return what became of an approval, or refuse it with the reason."""
-        attempts = view.attempts if view else ()
-        outcome = {attempt.submission_id: attempt.outcome for attempt in attempts}.get(submission_id)
+        outcome = _outcome(view, submission_id)
         if outcome in _NOT_ACCEPTED:
             raise Refused(*_NOT_ACCEPTED[outcome])
         self._refuse_if_over(view)
@@ -169,6 +186,22 @@ class LinkApi:
         if view is None or outcome is None or view.link.state is not LinkState.LINKED:
             raise Refused(503, _NOT_IN_TIME)
         return _decided(view)
+
+
+def _outcome(view: LinkView | None, submission_id: str) -> AttemptOutcome | None:
+    attempts = view.attempts if view else ()
+    return {attempt.submission_id: attempt.outcome for attempt in attempts}.get(submission_id)
+
+
+def _is_judged(view: LinkView, submission_id: str) -> bool:
+    outcome = _outcome(view, submission_id)
+    if outcome is AttemptOutcome.AUTHENTICATED:
+        return view.link.state is not LinkState.AUTHENTICATED
+    return outcome is not None or _is_over(view)
+
+
+def _is_over(view: LinkView) -> bool:
+    return view.link.state_at(view.now) in _OVER
 
 
 def _is_declined(view: LinkView | None) -> bool:
