@@ -7,7 +7,17 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSection, ProviderSettings
+from shared.settings.providers import (
+    LOCAL,
+    ClaimSettings,
+    LocalProviderSettings,
+    OAuth2ProviderSettings,
+    OidcProviderSettings,
+    ProviderSection,
+    ProviderSettings,
+    RedirectSection,
+    is_safe_address,
+)
 from shared.settings.sections import (
     LONGEST_ISSUER,
     PREFIX,
@@ -25,13 +35,18 @@ __all__ = [
     "ApiClientSettings",
     "ApiRole",
     "Auth",
+    "ClaimSettings",
     "ContentSettings",
     "LocalProviderSettings",
+    "OAuth2ProviderSettings",
+    "OidcProviderSettings",
     "ProviderSection",
     "ProviderSettings",
+    "RedirectSection",
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "is_safe_address",
     "load",
     "split_address",
 ]
