@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auth_worker.app_tokens import AppTokens
-from auth_worker.providers.base import Provider
+from auth_worker.providers.base import Provider, RedirectProvider
 from auth_worker.providers.web import ProviderUnavailable
 from shared.context import Context
 from shared.keys import AuthWorkerKeys
@@ -37,3 +37,10 @@ class AuthContext(Context[AuthStore, AuthWorkerKeys]):
                 f"{name!r} is not a provider of {service}; see `providers` in the settings"
             )
         return self.providers[name]
+
+    def redirect_provider_of(self, service: str, name: str) -> RedirectProvider:
+        """Return a provider that people are sent to; otherwise as `provider_of`."""
+        provider = self.provider_of(service, name)
+        if not isinstance(provider, RedirectProvider):
+            raise ProviderUnavailable(f"nobody is sent to {name!r} to sign in")
+        return provider

@@ -1,6 +1,5 @@
 """What auth_worker does with each event; `HANDLERS` at the end is the table of contents."""
 
-import msgspec
 import structlog
 
 from auth_worker import app_approval, legacy
@@ -13,6 +12,7 @@ from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Device, Link, LinkState
+from shared.evidence import CodeEvidence, evidence_from, provider_tokens_identity
 from shared.messages import (
     AccountVouched,
     CodeEntered,
@@ -22,18 +22,18 @@ from shared.messages import (
     LinkLoginSubmitted,
     LinkRequested,
     LinkVouched,
-    LoginEvidence,
     SessionRequested,
     SessionUsed,
     UpgradeRequested,
     evidence_identity,
 )
-from shared.sealing import unseal
+from shared.sealing import seal, unseal
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
 from shared.worker import Batched, HandlerTable, Retry
 
 OUTCOMES: tuple[tuple[type[Exception], AttemptOutcome], ...] = (
     (errors.SignInRefused, AttemptOutcome.REFUSED),
+    (errors.SignInIncomplete, AttemptOutcome.INCOMPLETE),
     (errors.AccountDisabled, AttemptOutcome.NOT_ALLOWED),
     (errors.AccountUnsupported, AttemptOutcome.NOT_ALLOWED),
     (ProviderUnavailable, AttemptOutcome.UNAVAILABLE),
@@ -93,14 +93,19 @@ async def _judge(message: LinkLoginSubmitted, context: AuthContext) -> tuple[Att
         private_keys=[key.secret for key in context.keys.box],
         bound_to=evidence_identity(message.link_id, message.submission_id),
     )
-    evidence = msgspec.json.decode(box, type=LoginEvidence)
+    evidence = evidence_from(box)
     try:
-        provider = context.provider_of(message.service, message.provider)
-        identity = await provider.authenticate(evidence, service=message.service)
+        if isinstance(evidence, CodeEvidence):
+            provider = context.redirect_provider_of(message.service, message.provider)
+            identity = await provider.exchange(evidence)
+        else:
+            identity = await context.provider_of(message.service, message.provider).authenticate(
+                evidence, service=message.service
+            )
     except tuple(kind for kind, _ in OUTCOMES) as refusal:
-        if isinstance(refusal, ProviderUnavailable):
+        if isinstance(refusal, ProviderUnavailable | errors.SignInIncomplete):
             log.warning(
-                "provider unavailable",
+                "provider unavailable" if isinstance(refusal, ProviderUnavailable) else "sign-in incomplete",
                 provider=message.provider,
                 reason=str(refusal),
                 correlation_id=message.correlation_id,
@@ -116,10 +121,14 @@ async def _record(
         link = await _existing(transaction, message.link_id)
         account = await _account(transaction, message, identity, context) if identity else None
         if account and account.status is AccountStatus.DISABLED:
-            outcome, account = AttemptOutcome.REFUSED, None
+            # Who typed a password is told nothing more than that; who comes from a provider has no password to correct.
+            typed = context.settings.providers[message.provider].takes_password
+            outcome, account = AttemptOutcome.REFUSED if typed else AttemptOutcome.NOT_ALLOWED, None
         attempt = LoginAttempt(link_id=message.link_id, submission_id=message.submission_id, outcome=outcome)
         if not await transaction.insert_attempt(attempt):
             return link
+        if account and identity and identity.tokens:
+            await _keep_tokens(transaction, account, identity.tokens, context)
         moved = await _moved(transaction, link, message, account, context)
         await transaction.swap_link(link, moved)
         await transaction.audit(_audit(f"login.{outcome}", moved, account))
@@ -159,6 +168,19 @@ async def _account(
             nickname=identity.nickname[:32],
             tier=identity.tier,
         )
+    )
+
+
+async def _keep_tokens(
+    transaction: AuthTransaction, account: Account, tokens: bytes, context: AuthContext
+) -> None:
+    sealed = seal(
+        tokens,
+        recipient=context.public_keys.auth_worker_box[0].public,
+        bound_to=provider_tokens_identity(account.account_id),
+    )
+    await transaction.put_provider_tokens(
+        account_id=account.account_id, service=account.service, sealed=sealed
     )
 
 

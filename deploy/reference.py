@@ -1,6 +1,8 @@
 """The reference pages of settings, commands and faults, made from the code: `python -m deploy.reference docs`."""
 
 import sys
+from collections.abc import Collection
+from copy import copy
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -14,6 +16,8 @@ from gateway.smapi.faults import FAULTS
 from shared.settings import PREFIX, Settings
 
 WIDE_HELP: dict[str, Any] = {**HELP, "max_content_width": 100, "terminal_width": 100}
+Row = tuple[tuple[str, ...], FieldInfo]
+"""Where a setting stands, and what it is."""
 _NOTICE = "This page is made from the code by `make docs`.\n"
 
 
@@ -70,30 +74,58 @@ def faults_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], FieldInfo]]:
-    rows: list[tuple[tuple[str, ...], FieldInfo]] = []
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[Row]:
+    rows: list[Row] = []
     for name, field in model.model_fields.items():
-        section = _section(field.annotation)
+        sections = _sections(field.annotation)
         key = (*path, name, "NAME") if get_origin(field.annotation) is dict else (*path, name)
-        rows += _fields(section, key) if section else [(key, field)]
+        if not sections:
+            rows.append((key, field))
+        rows += _merged({section: _fields(section, key) for section in sections})
     return rows
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """Return the settings inside a field: its own model, one of a union, or the values of a table."""
+def _merged(sections: dict[type[BaseModel], list[Row]]) -> list[Row]:
+    """Return the rows of a union's sections: what several share once, and what not all have with the types that do."""
+    types: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
+    found: dict[tuple[tuple[str, ...], str | None], FieldInfo] = {}
+    for section, rows in sections.items():
+        for path, field in rows:
+            types.setdefault((path, field.description), []).append(_type(section))
+            found.setdefault((path, field.description), field)
+    return [(key[0], _only_for(field, types[key], sections)) for key, field in found.items()]
+
+
+def _only_for(field: FieldInfo, types: list[str], sections: Collection[object]) -> FieldInfo:
+    if len(types) == len(sections) or (field.description or "").startswith(f"`{types[0]}`:"):
+        return field
+    told = copy(field)
+    told.description = f"{', '.join(f'`{each}`' for each in types)}: {field.description}"
+    return told
+
+
+def _type(section: type[BaseModel]) -> str:
+    field = section.model_fields.get("type")
+    return str(get_args(field.annotation)[0]) if field else ""
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings inside a field: its own model, those of a union, or the values of a table."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((section for part in get_args(annotation) if (section := _section(part))), None)
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _sections(part)]
 
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "required"
+        return "none" if field.default_factory else "required"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, frozenset):
         return f"`{', '.join(sorted(field.default))}`" if field.default else "none"
-    return "none" if field.default in (None, ()) else f"`{field.default}`"
+    if isinstance(field.default, tuple) and field.default:
+        return f"`{', '.join(map(str, field.default))}`"
+    return "none" if field.default in (None, (), "", {}) else f"`{field.default}`"
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

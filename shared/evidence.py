@@ -46,3 +46,8 @@ def evidence_from(content: bytes) -> LoginEvidence | CodeEvidence:
     if kind not in _KINDS:
         raise msgspec.ValidationError(f"unknown kind of evidence {kind[:32]!r}")
     return msgspec.json.decode(content, type=_KINDS[kind])
+
+
+def provider_tokens_identity(account_id: str) -> str:
+    """Return what the tokens that are kept of a provider are bound to, sealed for auth_worker."""
+    return f"provider tokens {account_id}"

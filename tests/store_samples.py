@@ -21,6 +21,7 @@ from shared.storage.base import (
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
+from shared.storage.providers import ProviderMetadata
 from shared.storage.sql import (
     SqlAuthStore,
     SqlReadStore,
@@ -99,6 +100,13 @@ ENTRY = CodeEntry(
     browser="browser-1",
     network="network-1",
     entered_at=1_800_000_000,
+)
+
+METADATA = ProviderMetadata(
+    provider="corp",
+    issuer="https://login.example.com",
+    authorization_endpoint="https://login.example.com/authorize",
+    iss_parameter=True,
 )
 
 
@@ -183,6 +191,7 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
             await transaction.set_account_status(account.account_id, status)
         await _work_on_sessions(transaction)
+        await _work_on_providers(transaction, account.account_id)
         assert account == await transaction.account_of(
             service="default", provider=account.provider, subject=account.subject
         )
@@ -215,6 +224,19 @@ async def _work_on_sessions(transaction: AuthTransaction) -> None:
     await transaction.swap_session(session, used)
     assert await transaction.insert_upgrade(UPGRADE)
     assert await transaction.upgrade(UPGRADE.request_id)
+
+
+async def _work_on_providers(transaction: AuthTransaction, account_id: str) -> None:
+    for metadata in (METADATA, replace(METADATA, iss_parameter=False)):
+        await transaction.put_provider_metadata(metadata)
+    for sealed in (b"tokens", b"later tokens"):
+        await transaction.put_provider_tokens(account_id=account_id, service="default", sealed=sealed)
+    tokens = await transaction.provider_tokens(account_id)
+    assert tokens is not None
+    rotated = replace(tokens, sealed=b"rotated", checked_at=tokens.checked_at + 1, version=tokens.version + 1)
+    await transaction.swap_provider_tokens(tokens, rotated)
+    await transaction.delete_provider_tokens(account_id)
+    await transaction.put_provider_tokens(account_id=account_id, service="default", sealed=b"tokens")
 
 
 async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:

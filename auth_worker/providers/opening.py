@@ -4,16 +4,24 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from auth_worker.providers import local
+from auth_worker.providers import local, oauth2, oidc
 from auth_worker.providers.base import Provider, Surroundings
 from auth_worker.providers.web import Web
-from shared.settings import LocalProviderSettings, ProviderSection, Settings
+from shared.settings import (
+    LocalProviderSettings,
+    OAuth2ProviderSettings,
+    OidcProviderSettings,
+    ProviderSection,
+    Settings,
+)
 from shared.storage.base import AuthStore
 
 Opener = Callable[[Any, Surroundings], AbstractAsyncContextManager[Provider]]
 
 OPENERS: dict[type[ProviderSection], Opener] = {
     LocalProviderSettings: local.open_local,
+    OidcProviderSettings: oidc.open_oidc,
+    OAuth2ProviderSettings: oauth2.open_oauth2,
 }
 """Settings of a type -> what opens it."""
 

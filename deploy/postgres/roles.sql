@@ -2,7 +2,8 @@
 --
 --   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
 --   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
---   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions and upgrades
+--   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, upgrades,
+--                         and what is known and kept of identity providers
 --   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired
 --
 -- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
@@ -66,6 +67,7 @@ BEGIN
   GRANT SELECT ON alembic_version TO latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
 
   GRANT SELECT ON links, login_attempts, accounts, grants, deliveries, sessions, typed_codes, code_entries TO latchkey_gateway;
+  GRANT SELECT ON provider_metadata TO latchkey_gateway;
 
   GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users, typed_codes, code_entries TO latchkey_auth_worker;
   GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
@@ -76,6 +78,10 @@ BEGIN
   -- token_worker gives a pair on the word of these rows, so nobody else may write one.
   GRANT SELECT, INSERT ON upgrades TO latchkey_auth_worker;
   GRANT INSERT ON audit_events TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON provider_metadata TO latchkey_auth_worker;
+  GRANT UPDATE (issuer, authorization_endpoint, iss_parameter, fetched_at) ON provider_metadata TO latchkey_auth_worker;
+  GRANT SELECT, INSERT, DELETE ON provider_tokens TO latchkey_auth_worker;
+  GRANT UPDATE (sealed, checked_at, version) ON provider_tokens TO latchkey_auth_worker;
 
   -- Deleting a link deletes its login attempts, with the rights of the owner.
   GRANT SELECT, DELETE ON links TO latchkey_token_worker;

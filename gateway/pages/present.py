@@ -88,12 +88,11 @@ def chosen(providers: Mapping[str, ProviderSettings], name: str | None) -> str |
 
 
 def choices(
-    providers: Mapping[str, ProviderSettings], service: ServiceSettings, address: Callable[..., str]
+    providers: Mapping[str, ProviderSettings], service: ServiceSettings, address: Callable[[str], str]
 ) -> tuple[Choice, ...]:
     """Return what to offer; nothing where there is only one place to sign in."""
     offered = tuple(
-        Choice(name=name, title=title(providers, name, service), address=address(**{"with": name}))
-        for name in providers
+        Choice(name=name, title=title(providers, name, service), address=address(name)) for name in providers
     )
     return offered if len(offered) > 1 else ()
 
@@ -111,12 +110,23 @@ def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provi
         return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment."
     if outcome is AttemptOutcome.NOT_ALLOWED:
         return f"{provider} knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account."
+    if outcome is AttemptOutcome.INCOMPLETE:
+        return f"{provider} did not confirm who you are: what it sent was used already, or is too old. Please sign in again."
     if outcome is not AttemptOutcome.REFUSED:
         return None
     failures = sum(attempt.outcome is AttemptOutcome.REFUSED for attempt in view.attempts)
     left = limit - failures
     tries = "one more try" if left == 1 else f"{left} more tries"
     return f"That name and password do not match. You have {tries}."
+
+
+def way_problem(went: str, *, provider: str) -> str | None:
+    """Return what became of a way to a provider, in words, or None."""
+    return {
+        "away": f"{provider} cannot be reached just now. Nothing is lost: please try again in a moment.",
+        "denied": f"You did not sign in at {provider}. Nothing was linked; you can try again, or decline below.",
+        "wrong": f"{provider} could not sign you in. Nothing is lost: please try again in a moment.",
+    }.get(went)
 
 
 def way_back(callback_path: str) -> str | None:

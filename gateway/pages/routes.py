@@ -5,6 +5,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from gateway.context import GatewayContext
+from gateway.pages.departures import ProviderPages
 from gateway.pages.entry import EntryPages
 from gateway.pages.tryout import TryOut
 from gateway.pages.views import LinkPages
@@ -14,13 +15,15 @@ _STYLE = (files("gateway.pages") / "static" / "style.css").read_bytes()
 
 def add_to(app: web.Application, context: GatewayContext) -> None:
     """Add the pages; the try-out page only where the settings say so."""
-    links, entry = LinkPages(context), EntryPages(context)
+    links, entry, providers = LinkPages(context), EntryPages(context), ProviderPages(context)
     app.add_routes(
         [
             web.get("/link/{code}", links.show),
             web.post("/link/{code}/sign-in", links.sign_in),
             web.post("/link/{code}/approve", links.approve),
             web.post("/link/{code}/decline", links.decline),
+            web.get("/link/{code}/with/{provider}", providers.leave),
+            web.get("/callback/{provider}", providers.come_back),
             web.get("/enter", entry.show),
             web.post("/enter", entry.enter),
             web.get("/enter/{service}", entry.show),

@@ -55,6 +55,8 @@ class Visit:
     """Where the people of the service sign in, by name, in the order in which they are offered."""
     browser: Browser
     correlation_id: str
+    went: str
+    """What became of a way to a provider, in a word of ours; see `present.way_problem`."""
 
     @property
     def link_id(self) -> str:
@@ -178,8 +180,9 @@ class LinkPages:
             raise web.HTTPForbidden(reason="The form is not from this browser; open the link again")
         return visit, fields
 
-    def _visit(self, request: web.Request) -> Visit | None:
-        code = request.match_info["code"]
+    def _visit(self, request: web.Request, code: str | None = None) -> Visit | None:
+        """Return the visit of a request whose link code stands in its path, or was brought back from a provider."""
+        code = code or request.match_info["code"]
         for name, settings in self._context.settings.services.items():
             verified = link_code.verify(
                 code, keys=self._context.link_code_keys, service=name, now=self._context.clock.now()
@@ -195,6 +198,7 @@ class LinkPages:
                         request, self._context.random, secure=self._context.settings.secure
                     ),
                     correlation_id=self._context.new_id(),
+                    went=request.query.get("went", ""),
                 )
         return None
 
@@ -204,21 +208,31 @@ class LinkPages:
         if view is None:
             return {"address": visit.address()}
         limit = self._context.settings.link.max_password_failures
+        title = present.title(visit.providers, chosen, visit.settings)
         return {
             "address": visit.address(),
             "form_token": visit.browser.form_token(self._cookie_keys[0], visit.link_id),
             "asker": present.asker(view.link, view.now),
             "account": view.account,
             "provider": chosen,
-            "choices": present.choices(visit.providers, visit.settings, visit.address),
-            "problem": present.sign_in_problem(
-                view,
-                submission=submission,
-                limit=limit,
-                provider=present.title(visit.providers, chosen, visit.settings),
+            "provider_title": title,
+            "departure": self._departure(visit, chosen),
+            "choices": present.choices(
+                visit.providers,
+                visit.settings,
+                lambda name: self._departure(visit, name) or visit.address(**{"with": name}),
             ),
+            "problem": present.way_problem(visit.went, provider=title)
+            or present.sign_in_problem(view, submission=submission, limit=limit, provider=title),
             "way_back": present.way_back(view.link.callback_path),
         }
+
+    def _departure(self, visit: Visit, provider: str | None) -> str | None:
+        """Return the address that sends the browser on to a provider; None if people type a password here."""
+        if provider is None or visit.takes_password(provider):
+            return None
+        token = visit.browser.form_token(self._cookie_keys[0], leaving(visit.link_id, provider))
+        return f"{visit.address()}/with/{provider}?{urlencode({'token': token})}"
 
     @property
     def _cookie_keys(self) -> tuple[bytes, ...]:
@@ -230,6 +244,11 @@ class LinkPages:
 
     def _try_again(self, visit: Visit) -> web.StreamResponse:
         return page("try_again", visit.settings, {"address": visit.address()}, status=503)
+
+
+def leaving(link_id: str, provider: str) -> str:
+    """Return what the token in the way to a provider is made out to."""
+    return f"{link_id} {provider}"
 
 
 def _submission(request: web.Request) -> str | None:

@@ -14,7 +14,17 @@ from shared.settings.apps import (
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSection, ProviderSettings
+from shared.settings.providers import (
+    LOCAL,
+    ClaimSettings,
+    LocalProviderSettings,
+    OAuth2ProviderSettings,
+    OidcProviderSettings,
+    ProviderSection,
+    ProviderSettings,
+    RedirectSection,
+    is_safe_address,
+)
 from shared.settings.sections import (
     LONGEST_ISSUER,
     PREFIX,
@@ -34,16 +44,21 @@ __all__ = [
     "ApiRole",
     "AppSettings",
     "Auth",
+    "ClaimSettings",
     "ContentSettings",
     "IntrospectionSettings",
     "JwksSettings",
     "LocalProviderSettings",
+    "OAuth2ProviderSettings",
+    "OidcProviderSettings",
     "ProviderSection",
     "ProviderSettings",
+    "RedirectSection",
     "ServiceSettings",
     "Settings",
     "SettingsError",
     "UserinfoSettings",
+    "is_safe_address",
     "load",
     "split_address",
 ]

@@ -26,6 +26,10 @@ from shared.settings.sections import (
 )
 
 
+def _own_accounts() -> dict[str, ProviderSettings]:
+    return {LOCAL: LocalProviderSettings()}
+
+
 class Settings(BaseSettings):
     """The settings of every process."""
 
@@ -67,7 +71,7 @@ class Settings(BaseSettings):
     )
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSettings] = Field(
-        default_factory=lambda: {LOCAL: LocalProviderSettings()}, min_length=1
+        default_factory=_own_accounts, min_length=1
     )
     """Where people sign in, by name. The name stands in every account that comes from there, so it is not changed later."""
     api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
@@ -94,6 +98,10 @@ class Settings(BaseSettings):
         """Return the providers of a service, in the order in which people are offered them."""
         names = self.services[service].providers or tuple(self.providers)
         return {name: self.providers[name] for name in names}
+
+    def redirect_uri(self, provider: str) -> str:
+        """Return where a provider sends people back to; each has its own, so that none is taken for another."""
+        return f"{self.public_url}/callback/{provider}"
 
     def password_provider(self, service: str) -> str:
         """Return the provider that judges a name and a password where nobody can choose: the first that takes them.

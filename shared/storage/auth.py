@@ -21,7 +21,7 @@ from shared.storage.base import (
 from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
-from shared.storage.link_transaction import SqlLinkTransaction
+from shared.storage.provider_transaction import SqlProviderTransaction
 from shared.storage.rows import (
     account_from,
     account_values,
@@ -88,7 +88,7 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
+class SqlAuthTransaction(SqlProviderTransaction, AuthTransaction):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:

@@ -20,6 +20,7 @@ from shared.domain.link import Link
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
+from shared.storage.providers import ProviderReads, ProviderTransaction
 
 
 class StoreUnavailable(Exception):
@@ -40,6 +41,8 @@ class AttemptOutcome(StrEnum):
     """The provider knows the person, and says that this account may not be used here; does not count against the link."""
     TAKEN = "taken"
     """Good evidence, but another account or browser has the link; does not count against the link."""
+    INCOMPLETE = "incomplete"
+    """What came back from the provider proves nothing: sign in again; does not count against the link."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked; does not count against the link."""
 
@@ -109,7 +112,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, ProviderReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -174,7 +177,7 @@ class LinkTransaction(UpgradeReads, Protocol):
         ...
 
 
-class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, Protocol):
+class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, ProviderTransaction, Protocol):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:

@@ -19,12 +19,14 @@ from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
+from shared.storage.providers import ProviderMetadataView
 from shared.storage.rows import (
     account_from,
     attempt_from,
     code_entry_from,
     grant_from,
     link_from,
+    provider_metadata_from,
     session_from,
     split,
 )
@@ -35,6 +37,7 @@ from shared.storage.schema import (
     grants,
     links,
     login_attempts,
+    provider_metadata,
     sessions,
     typed_codes,
 )
@@ -97,6 +100,10 @@ _ENTRY = (
     )
     .where(code_entries.c.entry_id == bindparam("entry_id"))
 )
+
+_PROVIDER_METADATA = select(
+    provider_metadata, (now_seconds() - provider_metadata.c.fetched_at).label("age")
+).where(provider_metadata.c.provider == bindparam("provider"))
 
 
 class SqlReadStore(ReadStore):
@@ -167,6 +174,14 @@ class SqlReadStore(ReadStore):
             return None
         (entry,) = split(rows[0], code_entries)
         return EntryView(entry=code_entry_from(entry), sealed=rows[0].sealed)
+
+    async def provider_metadata(self, provider: str) -> ProviderMetadataView | None:
+        """Return what is known of a provider."""
+        rows = await fetch(self._engine, _PROVIDER_METADATA, {"provider": provider})
+        if not rows:
+            return None
+        (row,) = split(rows[0], provider_metadata)
+        return ProviderMetadataView(metadata=provider_metadata_from(row), age=rows[0].age)
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""

@@ -19,6 +19,7 @@ from shared.storage.base import (
     LoginAttempt,
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
+from shared.storage.providers import ProviderMetadata
 
 Values = dict[str, Any]
 """Column name -> value: one row of one table, to be written."""
@@ -228,6 +229,21 @@ def upgrade_values(upgrade: Upgrade) -> Values:
 def upgrade_from(row: Found) -> Upgrade:
     """Return the word that a row with all columns of `upgrades` says."""
     return Upgrade(**row)
+
+
+def provider_metadata_values(metadata: ProviderMetadata, *, fetched_at: int) -> Values:
+    """Return the row of `provider_metadata` that says *metadata*."""
+    return {**asdict(metadata), "fetched_at": fetched_at}
+
+
+def provider_metadata_from(row: Found) -> ProviderMetadata:
+    """Return what a row of `provider_metadata` says of a provider."""
+    return ProviderMetadata(
+        provider=row["provider"],
+        issuer=row["issuer"],
+        authorization_endpoint=row["authorization_endpoint"],
+        iss_parameter=row["iss_parameter"],
+    )
 
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:

@@ -7,6 +7,7 @@ compares the two.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Identity,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0004"
+VERSION = "0006"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -170,6 +171,28 @@ upgrades = Table(
     Column("old_grant_id", Text),
     Column("old_family", Integer),
     Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# Public, and of no service: a provider serves all that name it.
+provider_metadata = Table(
+    "provider_metadata",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("authorization_endpoint", Text, nullable=False),
+    Column("iss_parameter", Boolean, nullable=False),
+    Column("fetched_at", BigInteger, nullable=False),
+)
+
+# Ends with its account, like a session.
+provider_tokens = Table(
+    "provider_tokens",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
 )
 
 audit_events = Table(

@@ -13,7 +13,14 @@ from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
 from tests.services.postgres import PostgresServer
-from tests.store_samples import ENTRY, LINK, selections_of, work_as_auth_worker, work_as_token_worker
+from tests.store_samples import (
+    ENTRY,
+    LINK,
+    METADATA,
+    selections_of,
+    work_as_auth_worker,
+    work_as_token_worker,
+)
 
 ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
 
@@ -35,6 +42,7 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sessions": {"SELECT"},
         "typed_codes": {"SELECT"},
         "code_entries": {"SELECT"},
+        "provider_metadata": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
@@ -46,6 +54,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "upgrades": {"SELECT", "INSERT"},
         "typed_codes": {"SELECT", "INSERT"},
         "code_entries": {"SELECT", "INSERT"},
+        "provider_metadata": {"SELECT", "INSERT"},
+        "provider_tokens": {"SELECT", "INSERT", "DELETE"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -70,6 +80,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "links": {"state", "account_id", "browser", "version"},
         "sessions": {"used_at", "expires_at", "version"},
         "code_entries": {"outcome", "typed_id"},
+        "provider_metadata": {"issuer", "authorization_endpoint", "iss_parameter", "fetched_at"},
+        "provider_tokens": {"sealed", "checked_at", "version"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
@@ -254,6 +266,7 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         selected = [await read.grants(selection, limit=10) for selection in selections_of(grant)]
         delivery = await read.delivery(LINK.link_id)
         await read.live_codes(10)
+        assert await read.provider_metadata(METADATA.provider)
         assert await read.account_of(service="default", provider="local", subject="zoë")
         await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
 

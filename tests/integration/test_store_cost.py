@@ -15,6 +15,7 @@ from tests.store_samples import (
     ENTRY,
     GRANT,
     LINK,
+    METADATA,
     SESSION,
     insert_grant,
     insert_link,
@@ -51,6 +52,7 @@ async def _everything(url: str) -> None:
         await stores.read.poll(LINK.link_id)
         await stores.read.link(LINK.link_id)
         await stores.read.live_codes(10)
+        await stores.read.provider_metadata(METADATA.provider)
         await stores.read.account_of(service="default", provider="local", subject="zoë")
         await stores.read.guesses(browser=ENTRY.browser, network=ENTRY.network)
         await stores.read.code_entry(ENTRY.entry_id)

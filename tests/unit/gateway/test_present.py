@@ -167,8 +167,8 @@ def test_choice_is_offered_only_where_there_is_one() -> None:
     """One provider is no choice; several are offered by title, or by the service's where they have none."""
     service = ServiceSettings(title="Hoerfunk")
 
-    def address(**query: str) -> str:
-        return f"/link/code?with={query['with']}"
+    def address(name: str) -> str:
+        return f"/link/code?with={name}"
 
     alone = present.choices({"local": LOCAL}, service, address)
     both = present.choices({"local": LOCAL, "other": OTHER}, service, address)
