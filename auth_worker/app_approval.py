@@ -3,6 +3,7 @@
 import msgspec
 import structlog
 
+from auth_worker import recheck
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
@@ -89,6 +90,7 @@ async def _record(
             outcome, moved = AttemptOutcome.NOT_ALLOWED, link
         elif account is not None:
             outcome, moved = _signed_in(link, account, transaction.now)
+            await recheck.signed_in(transaction, account, brought_tokens=False)
         else:
             moved = link
         attempt = LoginAttempt(link_id=link.link_id, submission_id=message.submission_id, outcome=outcome)

@@ -2,7 +2,7 @@
 
 import structlog
 
-from auth_worker import app_approval, legacy
+from auth_worker import app_approval, endings, legacy, recheck
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
@@ -14,6 +14,8 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.evidence import CodeEvidence, evidence_from, provider_tokens_identity
 from shared.messages import (
+    AccountEndSubmitted,
+    AccountRecheckRequested,
     AccountVouched,
     CodeEntered,
     LinkApprovalSubmitted,
@@ -129,6 +131,8 @@ async def _record(
             return link
         if account and identity and identity.tokens:
             await _keep_tokens(transaction, account, identity.tokens, context)
+        if account:
+            await recheck.signed_in(transaction, account, brought_tokens=bool(identity and identity.tokens))
         moved = await _moved(transaction, link, message, account, context)
         await transaction.swap_link(link, moved)
         await transaction.audit(_audit(f"login.{outcome}", moved, account))
@@ -215,6 +219,8 @@ HANDLERS: HandlerTable[AuthContext] = {
     CodeEntered: enter_code,
     LinkLoginSubmitted: sign_in,
     LinkApprovalSubmitted: app_approval.approve,
+    AccountRecheckRequested: recheck.recheck,
+    AccountEndSubmitted: endings.end,
     LinkDeclineRequested: decline,
     SessionRequested: legacy.open_session,
     SessionUsed: Batched(legacy.note_used),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from gateway import api, oauth
+from gateway import account_events, api, oauth
 from gateway.content import ContentUnavailable, Rest
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
@@ -49,6 +49,7 @@ def create_app(context: GatewayContext) -> web.Application:
     oauth.add_to(app, context)
     pages.add_to(app, context)
     api.add_to(app, context)
+    account_events.add_to(app, context)
     return app
 
 

@@ -41,6 +41,17 @@ class Verdict(StrEnum):
     """Could not be judged now."""
 
 
+class EndOutcome(StrEnum):
+    """What came of the word that an account has ended."""
+
+    TAKEN = "taken"
+    """Its households have to sign in again; also where it has none."""
+    REPEATED = "repeated"
+    """The same message came before; nothing was done."""
+    REFUSED = "refused"
+    """Not genuine, or not clear whom it is about."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened, or that was asked for."""
 
@@ -245,6 +256,24 @@ class GrantRequested(Event, frozen=True, kw_only=True):
     request_id: str
 
 
+class AccountRecheckRequested(Event, frozen=True, kw_only=True):
+    """A household of this account is in use, and nobody has asked for some time whether the person is still there."""
+
+    kind = "account.recheck_requested"
+
+    account_id: str
+
+
+class AccountEndSubmitted(Event, frozen=True, kw_only=True):
+    """Somebody says that a person's account has ended, or that they have logged out everywhere."""
+
+    kind = "account.end_submitted"
+
+    request_id: str
+    evidence: bytes
+    """An `EndEvidence`, sealed for auth_worker and bound to the request."""
+
+
 class LinkChanged(Event, frozen=True, kw_only=True):
     """A link moved, or an attempt to move it was judged; read the row to see how."""
 
@@ -268,6 +297,15 @@ class AccountKnown(Event, frozen=True, kw_only=True):
     kind = "account.known"
 
     request_id: str
+
+
+class AccountEndJudged(Event, frozen=True, kw_only=True):
+    """What came of the word that an account has ended."""
+
+    kind = "account.end_judged"
+
+    request_id: str
+    outcome: EndOutcome
 
 
 class TokenRefreshed(Event, frozen=True, kw_only=True):
@@ -342,6 +380,21 @@ class AppEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         return "AppEvidence(***)"
 
 
+class EndEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whose account has ended: one of the two; sealed for auth_worker, bound to `end_identity`."""
+
+    provider: str
+    logout_token: str | None = None
+    """As the provider sent it, nothing of it checked yet."""
+    subject: str | None = None
+    """From a request whose signature was good."""
+    event_id: str = ""
+    """With a subject: the hash of what makes that request differ from every other."""
+
+    def __repr__(self) -> str:
+        return "EndEvidence(***)"
+
+
 class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Sonos gets in the end; sealed for the gateways, bound to the delivery's id."""
 
@@ -365,6 +418,11 @@ def vouched_identity(request_id: str) -> str:
     return f"vouched {request_id}"
 
 
+def end_identity(request_id: str) -> str:
+    """Return what sealed word of an account's end is bound to."""
+    return f"account end {request_id}"
+
+
 def page_code_identity(typed_id: str) -> str:
     """Return what the sealed link code behind a typed one is bound to."""
     return f"typed code {typed_id}"
@@ -384,6 +442,8 @@ WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested, LinkVouched, AccountVouched),
     "auth.entry": (CodeEntered,),
     "auth.login": (LinkLoginSubmitted, LinkApprovalSubmitted),
+    "auth.recheck": (AccountRecheckRequested,),
+    "auth.end": (AccountEndSubmitted,),
     "auth.session": (SessionRequested,),
     "auth.used": (SessionUsed,),
     "auth.upgrade": (UpgradeRequested,),
@@ -401,6 +461,7 @@ RESULTS: tuple[type[Event], ...] = (
     LinkChanged,
     CodeJudged,
     AccountKnown,
+    AccountEndJudged,
     TokenRefreshed,
     CredentialsJudged,
     FamilyEnded,

@@ -21,6 +21,7 @@ from shared.storage.base import (
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
+from shared.storage.lifecycle import AccountCheck, ToldEnd
 from shared.storage.providers import ProviderMetadata
 from shared.storage.sql import (
     SqlAuthStore,
@@ -110,6 +111,12 @@ METADATA = ProviderMetadata(
 )
 
 
+CHECK = AccountCheck(account_id="account-1", service="default", next_at=1)
+TOLD_END = ToldEnd(
+    event_id="event-1", service="default", request_id="request-1", at=1_800_000_000, expires_at=1_800_000_600
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """The three stores of one database."""
@@ -191,6 +198,7 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
             await transaction.set_account_status(account.account_id, status)
         await _work_on_sessions(transaction)
+        await _work_on_lifecycles(transaction)
         await _work_on_providers(transaction, account.account_id)
         assert account == await transaction.account_of(
             service="default", provider=account.provider, subject=account.subject
@@ -237,6 +245,17 @@ async def _work_on_providers(transaction: AuthTransaction, account_id: str) -> N
     await transaction.swap_provider_tokens(tokens, rotated)
     await transaction.delete_provider_tokens(account_id)
     await transaction.put_provider_tokens(account_id=account_id, service="default", sealed=b"tokens")
+
+
+async def _work_on_lifecycles(transaction: AuthTransaction) -> None:
+    assert await transaction.insert_account_check(CHECK)
+    assert CHECK == await transaction.account_check(CHECK.account_id)
+    everything = replace(CHECK, claim="claim-1", next_at=2, unsure=True, gone_at=1, version=2)
+    await transaction.swap_account_check(CHECK, everything)
+    await transaction.delete_account_check(CHECK.account_id)
+    assert await transaction.insert_told_end(TOLD_END)
+    assert TOLD_END == await transaction.told_end(TOLD_END.event_id)
+    await transaction.delete_sessions("account of nobody")
 
 
 async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:

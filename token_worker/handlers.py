@@ -9,7 +9,7 @@ from shared.bus.base import ALL_GATEWAYS
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain import link as links
-from shared.domain.account import AccountStatus
+from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
 from shared.domain.link import Link
 from shared.domain.revocation import Limits, Selection
@@ -27,7 +27,7 @@ from shared.messages import (
 )
 from shared.storage.base import AuditEvent, TokenTransaction
 from shared.worker import Batched, HandlerTable, Retry
-from token_worker import upgrades
+from token_worker import rechecks, upgrades
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed
 from token_worker.revocation import end_page
@@ -66,6 +66,7 @@ async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenConte
         await context.bus.answer(message.gateway, answer)
         if judgement.ended is not None:
             await _tell_ended(judgement.ended, judgement.ended.family, context)
+    await rechecks.ask([each.account for each in judged if each.account is not None], context)
 
 
 async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
@@ -155,6 +156,8 @@ class _Judgement:
     outcome: RefreshOutcome
     ended: Grant | None = None
     """Set when the family ended just now."""
+    account: Account | None = None
+    """Whose token was refreshed, if it was."""
 
 
 async def _refresh(
@@ -188,7 +191,7 @@ async def _refresh(
         sealed=sealed(delivery_id, refreshed, account, context),
         expires_at=transaction.now + DELIVERY_SECONDS,
     )
-    return _Judgement(outcome=RefreshOutcome.DELIVERED)
+    return _Judgement(outcome=RefreshOutcome.DELIVERED, account=account)
 
 
 def _key_accepted(message: TokenRefreshRequested, context: TokenContext) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
-from joserfc.jwk import Key, KeySet, OctKey, import_key
 from joserfc.jwa import JWSAlgModel
+from joserfc.jwk import Key, KeySet, OctKey, import_key
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry, Token
 

@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey, import_key
 
 from auth_worker.providers.base import Surroundings
 from auth_worker.providers.id_tokens import Registry
-from auth_worker.providers.web import Answer, ProviderUnavailable
+from auth_worker.providers.web import Answer, NothingDone, ProviderUnavailable
 from shared.evidence import CodeEvidence
 from shared.settings import RedirectSection, SettingsError
 
@@ -86,7 +86,11 @@ class TokenEndpoint:
         if error := _error(answer):
             if error == "invalid_grant" or error in _GITHUB_SAYS:
                 raise GrantRefused(error)
-            raise ProviderUnavailable(f"{url} refused us: {_told(error)}")
+            # Who refuses has done nothing (RFC 6749 5.2); only of a fault of its own nobody knows where it happened.
+            kind = ProviderUnavailable if error == "server_error" else NothingDone
+            raise kind(f"{url} refused us: {_told(error)}")
+        if answer.status in {429, 503}:
+            raise NothingDone(f"{url} answered {answer.status}")
         if answer.status != 200:
             raise ProviderUnavailable(f"{url} answered {answer.status}")
         try:

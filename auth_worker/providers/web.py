@@ -22,6 +22,10 @@ class ProviderUnavailable(Exception):
     """
 
 
+class NothingDone(ProviderUnavailable):
+    """It could not be asked, and it is certain that it has done nothing with what was sent: tokens are not used up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a provider said."""
@@ -96,6 +100,8 @@ class Web:
                 while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER)):
                     body += more
                 status = response.status
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NothingDone(f"{_origin(url)} cannot be reached: {type(error).__name__}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Only the kind: the text of some of these errors repeats the address, with what was in its query.
             raise ProviderUnavailable(f"{_origin(url)} did not answer: {type(error).__name__}") from None

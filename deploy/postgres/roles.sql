@@ -3,7 +3,7 @@
 --   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
 --   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
 --   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, upgrades,
---                         and what is known and kept of identity providers
+--                         what is known and kept of identity providers, and whether their people are still there
 --   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired
 --
 -- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
@@ -82,6 +82,9 @@ BEGIN
   GRANT UPDATE (issuer, authorization_endpoint, iss_parameter, fetched_at) ON provider_metadata TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON provider_tokens TO latchkey_auth_worker;
   GRANT UPDATE (sealed, checked_at, version) ON provider_tokens TO latchkey_auth_worker;
+  GRANT SELECT, INSERT, DELETE ON account_checks TO latchkey_auth_worker;
+  GRANT UPDATE (claim, next_at, unsure, gone_at, version) ON account_checks TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON told_ends TO latchkey_auth_worker;
 
   -- Deleting a link deletes its login attempts, with the rights of the owner.
   GRANT SELECT, DELETE ON links TO latchkey_token_worker;
@@ -100,8 +103,8 @@ BEGIN
   GRANT UPDATE (expires_at) ON upgrades TO latchkey_token_worker;
   GRANT INSERT ON audit_events TO latchkey_token_worker;
   -- Retention locks the rows it is about to delete, for which PostgreSQL wants a right to change them.
-  GRANT SELECT, DELETE ON typed_codes, code_entries TO latchkey_token_worker;
-  GRANT UPDATE (expires_at) ON typed_codes, code_entries TO latchkey_token_worker;
+  GRANT SELECT, DELETE ON typed_codes, code_entries, told_ends TO latchkey_token_worker;
+  GRANT UPDATE (expires_at) ON typed_codes, code_entries, told_ends TO latchkey_token_worker;
 END
 $$;
 

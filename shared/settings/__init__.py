@@ -12,6 +12,7 @@ from shared.settings.apps import (
     UserinfoSettings,
 )
 from shared.settings.checks import split_address
+from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
 from shared.settings.providers import (
@@ -39,6 +40,7 @@ __all__ = [
     "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",
+    "AccountEventSettings",
     "ActionSettings",
     "ApiClientSettings",
     "ApiRole",
@@ -53,6 +55,7 @@ __all__ = [
     "OidcProviderSettings",
     "ProviderSection",
     "ProviderSettings",
+    "RecheckSettings",
     "RedirectSection",
     "ServiceSettings",
     "Settings",

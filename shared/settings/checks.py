@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from shared.settings.app_checks import app_checks
+from shared.settings.lifecycle_checks import lifecycle_checks
 from shared.settings.model import Settings
 from shared.settings.providers import LOCAL
 from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX, ServiceSettings
@@ -99,6 +100,7 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             for name, service in settings.services.items()
             for row in app_checks(name, service, set(service.providers or settings.providers))
         ),
+        *lifecycle_checks(settings),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(
             (

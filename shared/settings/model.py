@@ -11,6 +11,7 @@ from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
 from shared.domain.session import SessionRules
+from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSettings
 from shared.settings.sections import (
     NAME,
@@ -78,6 +79,9 @@ class Settings(BaseSettings):
     """The programs that may use `/oauth/introspect` and `/oauth/revoke`, by client id."""
     api_keys: dict[Annotated[str, Field(pattern=NAME)], ApiKeySettings] = {}
     """Keys of the service's own back end; without one there is no API."""
+    recheck: dict[Annotated[str, Field(pattern=NAME)], RecheckSettings] = Field(default_factory=dict)
+    """The providers, by name, that are asked again whether people are still there; see `docs/account-lifecycle.md`."""
+    account_events: AccountEventSettings = AccountEventSettings()
     link: LinkSettings = LinkSettings()
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()

@@ -21,7 +21,7 @@ from shared.storage.base import (
 from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
-from shared.storage.provider_transaction import SqlProviderTransaction
+from shared.storage.lifecycle_transaction import SqlLifecycleTransaction
 from shared.storage.rows import (
     account_from,
     account_values,
@@ -88,7 +88,7 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlProviderTransaction, AuthTransaction):
+class SqlAuthTransaction(SqlLifecycleTransaction, AuthTransaction):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:

@@ -20,6 +20,7 @@ from shared.domain.link import Link
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
+from shared.storage.lifecycle import LifecycleTransaction
 from shared.storage.providers import ProviderReads, ProviderTransaction
 
 
@@ -177,7 +178,9 @@ class LinkTransaction(UpgradeReads, Protocol):
         ...
 
 
-class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, ProviderTransaction, Protocol):
+class AuthTransaction(
+    LinkTransaction, LegacyWrites, CodeTransaction, ProviderTransaction, LifecycleTransaction, Protocol
+):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:
@@ -260,7 +263,7 @@ class TokenTransaction(LinkTransaction, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries, sessions, upgrades, typed codes and entries that have expired, and old links.
+        """Delete deliveries, sessions, upgrades, typed codes and entries, and told ends that have expired, and old links.
 
         Links go when they expired before *links_before*.
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0006"
+VERSION = "0007"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -193,6 +193,30 @@ provider_tokens = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("checked_at", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
+)
+
+# Ends with its account, too.
+account_checks = Table(
+    "account_checks",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("claim", Text),
+    Column("next_at", BigInteger, nullable=False),
+    Column("unsure", Boolean, nullable=False),
+    Column("gone_at", BigInteger),
+    Column("version", Integer, nullable=False),
+)
+
+# Kept for as long as the same message could be taken again.
+told_ends = Table(
+    "told_ends",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 audit_events = Table(

@@ -13,7 +13,16 @@ from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import grant_from, grant_values
-from shared.storage.schema import code_entries, deliveries, grants, links, sessions, typed_codes, upgrades
+from shared.storage.schema import (
+    code_entries,
+    deliveries,
+    grants,
+    links,
+    sessions,
+    told_ends,
+    typed_codes,
+    upgrades,
+)
 from shared.storage.session import begin
 from shared.storage.version import check
 from shared.storage.writes import upsert
@@ -49,12 +58,14 @@ _DELETE_SESSIONS = _oldest(sessions.c.session_hash, sessions.c.expires_at)
 _DELETE_UPGRADES = _oldest(upgrades.c.request_id, upgrades.c.expires_at)
 _DELETE_TYPED_CODES = _oldest(typed_codes.c.typed_id, typed_codes.c.expires_at)
 _DELETE_CODE_ENTRIES = _oldest(code_entries.c.entry_id, code_entries.c.expires_at)
+_DELETE_TOLD_ENDS = _oldest(told_ends.c.event_id, told_ends.c.expires_at)
 _DELETIONS = (
     _DELETE_DELIVERIES,
     _DELETE_SESSIONS,
     _DELETE_UPGRADES,
     _DELETE_TYPED_CODES,
     _DELETE_CODE_ENTRIES,
+    _DELETE_TOLD_ENDS,
 )
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
@@ -97,7 +108,7 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
         )
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete what has expired of deliveries, sessions, upgrades, typed codes and entries, and links before *links_before*."""
+        """Delete what has expired of deliveries, sessions, upgrades, typed codes and entries, told ends, and links before *links_before*."""
         # All of these are over in the very second of their expiry.
         expired = {"before": self.now + 1, "limit": limit}
         gone = 0

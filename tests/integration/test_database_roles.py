@@ -56,6 +56,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "code_entries": {"SELECT", "INSERT"},
         "provider_metadata": {"SELECT", "INSERT"},
         "provider_tokens": {"SELECT", "INSERT", "DELETE"},
+        "account_checks": {"SELECT", "INSERT", "DELETE"},
+        "told_ends": {"SELECT", "INSERT"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -67,6 +69,7 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sessions": {"SELECT", "DELETE"},
         "upgrades": {"SELECT", "DELETE"},
         "typed_codes": {"SELECT", "DELETE"},
+        "told_ends": {"SELECT", "DELETE"},
         "code_entries": {"SELECT", "DELETE"},
         "audit_events": {"INSERT"},
     },
@@ -82,6 +85,7 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "code_entries": {"outcome", "typed_id"},
         "provider_metadata": {"issuer", "authorization_endpoint", "iss_parameter", "fetched_at"},
         "provider_tokens": {"sealed", "checked_at", "version"},
+        "account_checks": {"claim", "next_at", "unsure", "gone_at", "version"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
@@ -90,6 +94,7 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "sessions": {"version"},
         "upgrades": {"expires_at"},
         "typed_codes": {"expires_at"},
+        "told_ends": {"expires_at"},
         "code_entries": {"expires_at"},
     },
 }
