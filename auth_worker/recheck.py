@@ -1,8 +1,8 @@
 """Whether a person is still there: asked at their provider, by one worker at a time, and never to the harm of who is there.
 
 A provider may use up the refresh token that it is asked with, and give another one. So the row says, before anything is sent,
-that a question is under way (`claim`), and that nobody knows what became of the token (`unsure`); both are taken back in the
-transaction that stores the new one. Whoever finds `unsure` when they begin cannot tell "the person is gone" from "this token
+that a question is under way (`claim`), and that nobody knows what became of the token (`doubt`); both are taken back in the
+transaction that stores the new one. Whoever finds doubt when they begin cannot tell "the person is gone" from "this token
 was used up by a question whose answer got lost", and then nothing ends: docs/decisions/0014-asking-again.md.
 """
 
@@ -23,7 +23,7 @@ from shared.evidence import provider_tokens_identity
 from shared.messages import AccountRecheckRequested, TokenRevokeRequested
 from shared.sealing import seal, unseal
 from shared.storage.base import AuditEvent, AuthTransaction, Conflict, StoreUnavailable
-from shared.storage.lifecycle import AccountCheck
+from shared.storage.lifecycle import AccountCheck, Doubt
 from shared.storage.providers import ProviderTokens
 
 LEASE_SECONDS = 60
@@ -58,10 +58,13 @@ class _Question:
     provider: RedirectProvider | AskedByName
     check: AccountCheck
     """As it was claimed."""
-    was_unsure: bool
-    """Whether an earlier question with the same tokens has had no end."""
+    doubt: Doubt
+    """What was known of the tokens before they were claimed."""
     tokens: ProviderTokens | None
     asked_at: int
+    """By the database's clock."""
+    since: float
+    """The same by the monotonic clock."""
     every: int
     """Seconds for which an answer is good."""
 
@@ -120,9 +123,10 @@ async def _claimed(
         account=account,
         provider=provider,
         check=await _claim(transaction, account, check, needs_tokens=needs_tokens, context=context),
-        was_unsure=check is not None and check.unsure,
+        doubt=check.doubt if check is not None else Doubt.NONE,
         tokens=tokens if needs_tokens else None,
         asked_at=transaction.now,
+        since=context.clock.monotonic(),
         every=every,
     )
 
@@ -146,7 +150,7 @@ async def _claim(
         old,
         claim=context.new_id(),
         next_at=transaction.now + LEASE_SECONDS,
-        unsure=old.unsure or needs_tokens,
+        doubt=Doubt.OPEN if needs_tokens else Doubt.NONE,
         version=old.version + 1,
     )
     if check is not None:
@@ -174,8 +178,8 @@ async def _answered(question: _Question, context: AuthContext) -> _Ended | None:
         answer = await _ask(question, context)
     except ProviderUnavailable as away:
         log.warning("person not looked up", provider=question.account.provider, reason=str(away))
-        is_unsure = question.was_unsure or not isinstance(away, NothingDone)
-        return await _stored(partial(_leave, question, is_unsure=is_unsure), context)
+        doubt = question.doubt if isinstance(away, NothingDone) else question.check.doubt
+        return await _stored(partial(_leave, question, doubt=doubt), context)
     if isinstance(answer, Rechecked):
         return await _stored(partial(_still_there, question, answer, context=context), context)
     return await _stored(partial(_gone, question, answer), context)
@@ -183,6 +187,9 @@ async def _answered(question: _Question, context: AuthContext) -> _Ended | None:
 
 async def _ask(question: _Question, context: AuthContext) -> Rechecked | Gone:
     provider, tokens = question.provider, question.tokens
+    if context.clock.monotonic() - question.since > LEASE_SECONDS / 2:
+        # The process was stopped for a while, or starved: somebody else may hold the claim by now.
+        raise NothingDone("too late to ask on this claim")
     if isinstance(provider, RedirectProvider):
         assert tokens is not None  # nothing is claimed without
         opened = unseal(
@@ -214,7 +221,7 @@ async def _stored_once(
         return await store(transaction)
 
 
-async def _leave(question: _Question, transaction: AuthTransaction, *, is_unsure: bool) -> None:
+async def _leave(question: _Question, transaction: AuthTransaction, *, doubt: Doubt) -> None:
     """Give the claim back: nothing was said, so nothing changes."""
     check = await _own_check(transaction, question)
     if check is not None:
@@ -222,7 +229,7 @@ async def _leave(question: _Question, transaction: AuthTransaction, *, is_unsure
             check,
             claim=None,
             next_at=transaction.now + LEFT_IN_PEACE_SECONDS,
-            unsure=is_unsure and question.tokens is not None,
+            doubt=doubt,
             version=check.version + 1,
         )
         await transaction.swap_account_check(check, left)
@@ -235,7 +242,9 @@ async def _still_there(
         await _keep(question, question.tokens, answer, transaction, context)
     check = await _own_check(transaction, question)
     if check is not None:
-        await _close(transaction, check, next_at=transaction.now + question.every)
+        # A question without an end may still reach the provider, which then takes both tokens for stolen.
+        doubt = Doubt.FADING if question.doubt is Doubt.OPEN else Doubt.NONE
+        await _close(transaction, check, next_at=transaction.now + question.every, doubt=doubt)
         await _describe(question.account, answer.identity, transaction)
 
 
@@ -264,23 +273,29 @@ async def _keep(
         await transaction.put_provider_tokens(
             account_id=account.account_id, service=account.service, sealed=sealed
         )
-        await transaction.swap_account_check(check, replace(check, unsure=True, version=check.version + 1))
+        doubtful = replace(check, doubt=Doubt.FADING, version=check.version + 1)
+        await transaction.swap_account_check(check, doubtful)
 
 
 async def _gone(question: _Question, answer: Gone, transaction: AuthTransaction) -> _Ended | None:
     check, account = await _own_check(transaction, question), question.account
     kept = await transaction.provider_tokens(account.account_id)
-    if check is None or (question.tokens is not None and kept != question.tokens):
+    if check is None:
         # Somebody has signed in meanwhile, or it has ended already: this answer is about the past.
         return None
+    next_at = transaction.now + question.every
+    if question.tokens is not None and kept != question.tokens:
+        # Whoever had the claim before us was not dead, and has newer tokens: "no" was about ours.
+        await _close(transaction, check, next_at=next_at, doubt=Doubt.FADING)
+        return None
     await transaction.delete_provider_tokens(account.account_id)
-    if question.was_unsure:
+    if question.doubt is not Doubt.NONE:
         log.warning("person not looked up", provider=account.provider, reason="an earlier answer was lost")
-        await _close(transaction, check, next_at=transaction.now + question.every)
+        await _close(transaction, check, next_at=next_at)
         await _audit(transaction, "account.recheck_unknown", account, answer.reason)
         return None
     await transaction.delete_sessions(account.account_id)
-    await _close(transaction, check, next_at=transaction.now + question.every, gone_at=question.asked_at)
+    await _close(transaction, check, next_at=next_at, gone_at=question.asked_at)
     await _audit(transaction, "account.gone", account, answer.reason)
     return _Ended(account=account, at=question.asked_at)
 
@@ -292,10 +307,15 @@ async def _own_check(transaction: AuthTransaction, question: _Question) -> Accou
 
 
 async def _close(
-    transaction: AuthTransaction, check: AccountCheck, *, next_at: int, gone_at: int | None = None
+    transaction: AuthTransaction,
+    check: AccountCheck,
+    *,
+    next_at: int,
+    gone_at: int | None = None,
+    doubt: Doubt = Doubt.NONE,
 ) -> None:
     closed = replace(
-        check, claim=None, next_at=next_at, unsure=False, gone_at=gone_at, version=check.version + 1
+        check, claim=None, next_at=next_at, doubt=doubt, gone_at=gone_at, version=check.version + 1
     )
     await transaction.swap_account_check(check, closed)
 

@@ -21,7 +21,7 @@ from shared.storage.base import (
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
-from shared.storage.lifecycle import AccountCheck, ToldEnd
+from shared.storage.lifecycle import AccountCheck, Doubt, ToldEnd
 from shared.storage.providers import ProviderMetadata
 from shared.storage.sql import (
     SqlAuthStore,
@@ -250,7 +250,7 @@ async def _work_on_providers(transaction: AuthTransaction, account_id: str) -> N
 async def _work_on_lifecycles(transaction: AuthTransaction) -> None:
     assert await transaction.insert_account_check(CHECK)
     assert CHECK == await transaction.account_check(CHECK.account_id)
-    everything = replace(CHECK, claim="claim-1", next_at=2, unsure=True, gone_at=1, version=2)
+    everything = replace(CHECK, claim="claim-1", next_at=2, doubt=Doubt.OPEN, gone_at=1, version=2)
     await transaction.swap_account_check(CHECK, everything)
     await transaction.delete_account_check(CHECK.account_id)
     assert await transaction.insert_told_end(TOLD_END)

@@ -83,7 +83,7 @@ BEGIN
   GRANT SELECT, INSERT, DELETE ON provider_tokens TO latchkey_auth_worker;
   GRANT UPDATE (sealed, checked_at, version) ON provider_tokens TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON account_checks TO latchkey_auth_worker;
-  GRANT UPDATE (claim, next_at, unsure, gone_at, version) ON account_checks TO latchkey_auth_worker;
+  GRANT UPDATE (claim, next_at, doubt, gone_at, version) ON account_checks TO latchkey_auth_worker;
   GRANT SELECT, INSERT ON told_ends TO latchkey_auth_worker;
 
   -- Deleting a link deletes its login attempts, with the rights of the owner.

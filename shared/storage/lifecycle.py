@@ -1,7 +1,19 @@
 """The part of the store's port that is about how accounts live on: when they are looked up again, and who said that one ended."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+
+class Doubt(StrEnum):
+    """What is known of the tokens that a provider is asked with, and that it may use up."""
+
+    NONE = "none"
+    """They came from the provider, and nobody has used them."""
+    FADING = "fading"
+    """So they did, but an earlier question without an end may have reached the provider since, and spoilt them."""
+    OPEN = "open"
+    """They were shown to the provider, and nobody knows what it made of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +26,8 @@ class AccountCheck:
     """Names whoever is asking the provider now, or has died over it."""
     next_at: int
     """Nobody asks earlier: the claim's lease is not over, or the answer is still good, or the provider is left in peace."""
-    unsure: bool = False
-    """The tokens that are kept were shown to the provider, and it is not known what it made of them: they may be used up."""
+    doubt: Doubt = Doubt.NONE
+    """Whether the provider's "no" would be a word about the person, or perhaps only about the tokens that are kept."""
     gone_at: int | None = None
     """When the provider was asked and said that the person is gone."""
     version: int = 1

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from sqlalchemy import bindparam, delete, select
 
-from shared.storage.lifecycle import AccountCheck, LifecycleTransaction, ToldEnd
+from shared.storage.lifecycle import AccountCheck, Doubt, LifecycleTransaction, ToldEnd
 from shared.storage.provider_transaction import SqlProviderTransaction
 from shared.storage.schema import account_checks, sessions, told_ends
 
@@ -20,7 +20,7 @@ class SqlLifecycleTransaction(SqlProviderTransaction, LifecycleTransaction):
     async def account_check(self, account_id: str) -> AccountCheck | None:
         """Return where an account's check stands."""
         row = await self._session.first(_CHECK, {"account_id": account_id})
-        return None if row is None else AccountCheck(**row)
+        return None if row is None else AccountCheck(**{**row, "doubt": Doubt(row["doubt"])})
 
     async def insert_account_check(self, check: AccountCheck) -> bool:
         """Insert the first check of an account; False if there is one already."""

@@ -203,7 +203,7 @@ account_checks = Table(
     Column("service", Text, nullable=False),
     Column("claim", Text),
     Column("next_at", BigInteger, nullable=False),
-    Column("unsure", Boolean, nullable=False),
+    Column("doubt", Text, nullable=False),
     Column("gone_at", BigInteger),
     Column("version", Integer, nullable=False),
 )

@@ -85,7 +85,7 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "code_entries": {"outcome", "typed_id"},
         "provider_metadata": {"issuer", "authorization_endpoint", "iss_parameter", "fetched_at"},
         "provider_tokens": {"sealed", "checked_at", "version"},
-        "account_checks": {"claim", "next_at", "unsure", "gone_at", "version"},
+        "account_checks": {"claim", "next_at", "doubt", "gone_at", "version"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},

@@ -97,7 +97,7 @@ class Issuer:
         published = [key.as_dict(private=False) for key in self.keys.values()]
         odd = [
             {"kty": "AKP", "kid": "of the future"},
-            {"kty": "oct", "kid": "key-1", "k": "c2VjcmV0"},
+            {"kty": "oct", "kid": "key-1", "k": "bm9ib2R5IHNob3VsZCBwdWJsaXNoIG9uZSBvZiB0aGVzZQ"},
             RSAKey.generate_key(2048, {"kid": "for encryption", "use": "enc"}).as_dict(private=False),
             {"kty": "EC", "kid": "broken"},
         ]

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("claim", sa.Text()),
         sa.Column("next_at", sa.BigInteger(), nullable=False),
-        sa.Column("unsure", sa.Boolean(), nullable=False),
+        sa.Column("doubt", sa.Text(), nullable=False),
         sa.Column("gone_at", sa.BigInteger()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", name="pk_account_checks"),
