@@ -203,6 +203,41 @@ async def test_provider_that_is_down_is_not_noticed(
     assert (await sonos.root(successor)).fault is None
 
 
+async def test_worker_that_is_killed_while_the_provider_answers(
+    postgres_url: str, rabbit_url: str, directory: Directory, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """The provider has rotated, the new token died with the process: the household goes on, also when it is asked again."""
+    with deployment(
+        tmp_path, database_url=postgres_url, broker_url=rabbit_url, extra=settings(tmp_path, directory)
+    ) as system:
+        start_separately(system)
+        await system.ready()
+        sonos = Sonos(http, system.endpoint)
+        pair = await linked(sonos, system, directory)
+        directory.mode = "held"
+        successor = await refreshed(sonos, system, pair)
+        async with asyncio.timeout(PATIENCE):
+            while not directory.holding:
+                await asyncio.sleep(0.02)
+        workers = [process for process in system.processes if process.name.endswith("worker")]
+        for process in workers:
+            process.kill()
+            system.processes.remove(process)
+        directory.mode = "well"
+        async with asyncio.timeout(PATIENCE):
+            while directory.holding:
+                await asyncio.sleep(0.02)
+        await execute(system.database_url, "UPDATE account_checks SET next_at = 0")
+        system.start("auth-worker-again", ("-m", "auth_worker"))
+        system.start("token-worker-again", ("-m", "token_worker"))
+        another = await refreshed(sonos, system, successor)
+        await until(system, "SELECT 1 FROM audit_events WHERE kind = 'account.recheck_unknown'")
+        root = await sonos.root(another)
+
+    assert root.fault is None
+    assert [] == await execute(postgres_url, "SELECT 1 FROM audit_events WHERE kind = 'grant.revoked'")
+
+
 async def log_out(system: System, http: aiohttp.ClientSession, token: object, **form: str) -> int:
     url = f"{system.gateways[-1]}/backchannel/acme"
     async with http.post(url, data={"logout_token": token} | form) as response:
