@@ -25,6 +25,7 @@ from shared.settings import (
     IntrospectionSettings,
     JwksSettings,
     ServiceSettings,
+    SettingsError,
     UserinfoSettings,
 )
 
@@ -142,6 +143,7 @@ class IntrospectedTokens:
 
     def __init__(self, settings: IntrospectionSettings, reader: _Reader, web: Web, clock: Clock) -> None:
         self._settings = settings
+        self._secret = _secret(settings)
         self._reader = reader
         self._web = web
         self._clock = clock
@@ -173,7 +175,7 @@ class IntrospectedTokens:
     def _authorization(self) -> str:
         # Both are form-encoded before they are joined (RFC 6749, section 2.3.1).
         name = quote_plus(self._settings.client_id)
-        secret = quote_plus(self._settings.client_secret.get_secret_value())
+        secret = quote_plus(self._secret)
         return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
 
 
@@ -241,6 +243,22 @@ class _PublishedKeys:
             raise ProviderUnavailable(f"the issuer's keys: answered {answer.status}")
         self._keys = _key_set(answer.json())
         self._asked_at = self._clock.monotonic()
+
+
+def _secret(settings: IntrospectionSettings) -> str:
+    if settings.client_secret is not None:
+        return settings.client_secret.get_secret_value()
+    assert settings.client_secret_file is not None  # the settings have one of the two
+    where = f"services.NAME.app.introspection.client_secret_file: {settings.client_secret_file}"
+    try:
+        secret = settings.client_secret_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            [f"{where} cannot be read ({type(error).__name__}); write the secret into it"]
+        ) from None
+    if not secret:
+        raise SettingsError([f"{where} is empty; write the secret into it"])
+    return secret
 
 
 def _key_set(document: Mapping[str, Any]) -> KeySet:

@@ -21,7 +21,7 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.revocation import Scope
 from shared.evidence import provider_tokens_identity
 from shared.messages import AccountRecheckRequested, TokenRevokeRequested
-from shared.sealing import seal, unseal
+from shared.sealing import SealError, seal, unseal
 from shared.storage.base import AuditEvent, AuthTransaction, Conflict, StoreUnavailable
 from shared.storage.lifecycle import AccountCheck, Doubt
 from shared.storage.providers import ProviderTokens
@@ -192,14 +192,22 @@ async def _ask(question: _Question, context: AuthContext) -> Rechecked | Gone:
         raise NothingDone("too late to ask on this claim")
     if isinstance(provider, RedirectProvider):
         assert tokens is not None  # nothing is claimed without
-        opened = unseal(
-            tokens.sealed,
-            private_keys=[key.secret for key in context.keys.box],
-            bound_to=provider_tokens_identity(question.account.account_id),
-        )
-        return await provider.recheck(opened)
+        return await provider.recheck(_opened(tokens, context))
     is_there = await provider.recheck(question.account.subject)
     return Rechecked(tokens=b"") if is_there else Gone(reason="the provider does not know them any more")
+
+
+def _opened(tokens: ProviderTokens, context: AuthContext) -> bytes:
+    try:
+        return unseal(
+            tokens.sealed,
+            private_keys=[key.secret for key in context.keys.box],
+            bound_to=provider_tokens_identity(tokens.account_id),
+        )
+    except SealError as error:
+        raise NothingDone(
+            f"the kept tokens: {error}; keep the earlier key of auth_worker until all have signed in"
+        ) from None
 
 
 async def _stored(

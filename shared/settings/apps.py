@@ -1,8 +1,9 @@
 """The settings of a service's own app: how Sonos opens it, and how what it says about a person is proved."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from shared.domain.account import VOUCHED
 from shared.domain.deep_link import Platform
@@ -52,12 +53,20 @@ class IntrospectionSettings(Section):
     """Where tokens are shown."""
     client_id: str = Field(min_length=1, max_length=255)
     """Who asks, by HTTP Basic."""
-    client_secret: SecretStr = Field(min_length=1)
-    """With which secret."""
+    client_secret: SecretStr | None = Field(None, min_length=1)
+    """With which secret; better in a file, or in the environment."""
+    client_secret_file: Path | None = None
+    """The file with that secret, which auth_worker alone has to read."""
     issuer: str | None = Field(None, min_length=1, max_length=2048)
     """The `iss` that the answer has to have; none: it need not have one."""
     audience: str | None = Field(None, min_length=1, max_length=2048)
     """What has to be in the answer's `aud`; none: a token for anything is taken."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if (self.client_secret is None) == (self.client_secret_file is None):
+            raise ValueError("client_secret or client_secret_file: set one of them")
+        return self
 
 
 class UserinfoSettings(Section):

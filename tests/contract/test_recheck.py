@@ -449,6 +449,17 @@ async def test_provider_that_is_asked_by_name(acme: Acme, asking: AuthContext) -
     assert (Doubt.NONE, None) == (check.doubt, check.gone_at)
 
 
+async def test_tokens_that_do_not_open(acme: Acme, asking: AuthContext, directory: Directory) -> None:
+    """Sealed with a key that is gone: nothing changes, and nothing was sent."""
+    await execute(acme.database_url, "UPDATE provider_tokens SET sealed = :sealed", sealed=b"of another key")
+    await recheck(ASKED, asking)
+    check = await acme.check()
+
+    assert check is not None
+    assert (0, None, Doubt.NONE) == (directory.asked["token"], check.claim, check.doubt)
+    assert [] == await acme.revokes()
+
+
 async def test_accounts_that_are_not_looked_up(acme: Acme, asking: AuthContext, directory: Directory) -> None:
     """Unknown ones, disabled ones, those of providers that the settings do not name, and those without tokens."""
     await recheck(AccountRecheckRequested(service="default", account_id="account-2"), asking)

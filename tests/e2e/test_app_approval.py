@@ -36,7 +36,7 @@ scope = "{scope}"
 [services.opaque.app.introspection]
 url = "{url}/introspect"
 client_id = "{client}"
-client_secret = "{secret}"
+client_secret_file = "{secret}"
 issuer = "{url}"
 audience = "latchkey"
 
@@ -58,9 +58,16 @@ def settings(folder: Path, issuer: Issuer) -> dict[str, str]:
     """Return the environment of a deployment with an app of each kind."""
     config = folder / "latchkey.toml"
     key, other = (hashlib.sha256(each.encode()).hexdigest() for each in (KEY, OTHER_KEY))
+    (folder / "secret").write_text(f"{CLIENT_SECRET}\n")
     config.write_text(
         APPS.format(
-            url=issuer.url, client=CLIENT, secret=CLIENT_SECRET, scope=SCOPE, page=PAGE, key=key, other=other
+            url=issuer.url,
+            client=CLIENT,
+            secret=folder / "secret",
+            scope=SCOPE,
+            page=PAGE,
+            key=key,
+            other=other,
         )
     )
     return {"LATCHKEY_CONFIG": str(config)}

@@ -109,6 +109,16 @@ def test_scope_needs_somebody_who_tells_it(problems: Load) -> None:
     assert "services.default.app.scope: only jwks and introspection" in "".join(problems(section))
 
 
+@pytest.mark.parametrize("secrets", ["", 'client_secret = "x"\nclient_secret_file = "/run/secret"'])
+def test_introspection_has_one_secret(problems: Load, secrets: str) -> None:
+    """Neither none nor two."""
+    section = (
+        f'[services.default.app.introspection]\nurl = "https://id.example.com/i"\nclient_id = "x"\n{secrets}'
+    )
+
+    assert "set one of them" in "".join(problems(section))
+
+
 def test_secrets_are_not_shown(problems: Load) -> None:
     """Also not in the text form of the settings."""
     section = (
