@@ -146,8 +146,12 @@ async def linked(sonos: Sonos, system: System, directory: Directory) -> Pair:
 
 
 async def refreshed(sonos: Sonos, system: System, pair: Pair) -> Pair:
-    """Let the token become stale and come back."""
-    return pair_of(await sonos.root(Pair(token=await stale_token(system), key=pair.key)))
+    """Let the token become stale and come back, again where the service cannot answer just now, as Sonos does."""
+    stale = Pair(token=await stale_token(system), key=pair.key)
+    async with asyncio.timeout(PATIENCE):
+        while (answer := await sonos.root(stale)).fault == "Server.ServiceUnavailable":
+            system.expect_alive()
+    return pair_of(answer)
 
 
 async def until(system: System, query: str) -> None:
