@@ -52,6 +52,7 @@ class Discovery:
         self._known: Known | None = None
         self._failure: tuple[float, str] | None = None
         self._one = asyncio.Lock()
+        self._telling: asyncio.Task[None] | None = None
 
     async def known(self, *, after: float | None = None) -> Known:
         """Return what is known; what was fetched by the time *after* is fetched again.
@@ -80,12 +81,17 @@ class Discovery:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            if self._telling is not None:
+                await asyncio.wait({self._telling})
 
     async def _keep_fresh(self) -> None:
         failures = 0
         while True:
             try:
-                await self._tell(await self.known(after=self._now()))
+                known = await self.known(after=self._now())
+                # Not broken off in the middle: a connection to the database would be left behind.
+                self._telling = asyncio.create_task(self._tell(known))
+                await asyncio.shield(self._telling)
                 failures, wait = 0, FRESH_SECONDS
             except (ProviderUnavailable, StoreUnavailable) as error:
                 wait = _WAITS[min(failures, len(_WAITS) - 1)]

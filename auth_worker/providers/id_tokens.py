@@ -14,7 +14,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
 from joserfc.jwa import JWSAlgModel
-from joserfc.jwk import Key, KeySet, OctKey, import_key
+from joserfc.jwk import Key, KeySet, import_key
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry, Token
 
@@ -64,12 +64,13 @@ def keys_from(document: dict[str, Any]) -> KeySet:
     """Return the keys of a JWK set that may verify signatures; kinds that are not known here are passed over."""
     keys: list[Key] = []
     for jwk in document.get("keys") or ():
-        try:
-            key = import_key({str(name): value for name, value in jwk.items()})
-        except (JoseError, ValueError, TypeError, AttributeError):
+        # A key that is a secret would verify what anybody could sign who has read it here.
+        if not isinstance(jwk, dict) or jwk.get("kty") == "oct" or jwk.get("use", "sig") != "sig":
             continue
-        if not isinstance(key, OctKey) and jwk.get("use", "sig") == "sig":
-            keys.append(key)
+        try:
+            keys.append(import_key(jwk))
+        except (JoseError, ValueError, TypeError):
+            continue
     return KeySet(keys)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey, import_key
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
 from auth_worker.providers.base import Surroundings
 from auth_worker.providers.id_tokens import Registry
@@ -189,7 +189,7 @@ def _key(settings: RedirectSection, name: str) -> Key | None:
         key = _parsed(content)
     except (JoseError, ValueError, TypeError):
         key = None
-    if key is None or isinstance(key, OctKey) or not key.is_private or not _algorithm(key):
+    if key is None or not key.is_private or not _algorithm(key):
         raise SettingsError(
             [f"{setting}: no private key for signing in it; write PEM or a JWK, RSA, P-256 or Ed25519"]
         )
@@ -198,7 +198,8 @@ def _key(settings: RedirectSection, name: str) -> Key | None:
 
 def _parsed(content: bytes) -> Key | None:
     if content.lstrip().startswith(b"{"):
-        return import_key(json.loads(content))
+        jwk = json.loads(content)
+        return None if jwk.get("kty") == "oct" else import_key(jwk)
     for kind in (RSAKey, ECKey, OKPKey):
         try:
             return kind.import_key(content)
