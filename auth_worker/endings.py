@@ -9,6 +9,7 @@ from auth_worker.context import AuthContext
 from auth_worker.providers.base import RedirectProvider
 from auth_worker.providers.web import ProviderUnavailable
 from shared.domain import errors
+from shared.domain import link as rules
 from shared.domain.account import VOUCHED, Account
 from shared.domain.revocation import Scope
 from shared.messages import (
@@ -137,6 +138,9 @@ async def _end(transaction: AuthTransaction, account: Account, provider: str) ->
     await transaction.delete_provider_tokens(account.account_id)
     await transaction.delete_account_check(account.account_id)
     await transaction.delete_sessions(account.account_id)
+    for link in await transaction.signed_in_links(account.account_id):
+        # Otherwise it would be allowed in a moment, and its grant be younger than this end.
+        await transaction.swap_link(link, rules.fail(link, now=transaction.now))
     await transaction.audit(
         AuditEvent(
             kind="account.ended",

@@ -256,6 +256,7 @@ async def _work_on_lifecycles(transaction: AuthTransaction) -> None:
     assert await transaction.insert_told_end(TOLD_END)
     assert TOLD_END == await transaction.told_end(TOLD_END.event_id)
     await transaction.delete_sessions("account of nobody")
+    assert () == await transaction.signed_in_links("account of nobody")
 
 
 async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from shared.domain.link import Link
+
 
 class Doubt(StrEnum):
     """What is known of the tokens that a provider is asked with, and that it may use up."""
@@ -76,6 +78,10 @@ class LifecycleTransaction(Protocol):
 
     async def told_end(self, event_id: str) -> ToldEnd | None:
         """Return such a message."""
+        ...
+
+    async def signed_in_links(self, account_id: str) -> tuple[Link, ...]:
+        """Return the links that an account has signed in to, and that are neither done nor over."""
         ...
 
     async def delete_sessions(self, account_id: str) -> None:

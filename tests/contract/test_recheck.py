@@ -15,6 +15,7 @@ from auth_worker.providers.opening import open_providers
 from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.recheck import recheck, signed_in
 from shared.domain.account import Account
+from shared.domain.link import LinkState
 from shared.evidence import provider_tokens_identity
 from shared.messages import (
     AccountEndSubmitted,
@@ -31,6 +32,7 @@ from shared.wire import decode
 from shared.worker import Retry
 from tests.play.database import execute
 from tests.play.directory import CLIENT, Directory, running_directory
+from tests.store_samples import LINK
 
 ASKED = AccountRecheckRequested(service="default", account_id="account-1")
 
@@ -496,6 +498,23 @@ async def test_end_counts_once(acme: Acme, asking: AuthContext, directory: Direc
     assert ["told by acme"] * 2 == [each.reason for each in revokes]
     assert 1 == len({each.started_by for each in revokes})
     assert (None, None) == (await acme.kept(), await acme.check())
+
+
+async def test_link_that_is_about_to_be_allowed_ends_too(
+    acme: Acme, asking: AuthContext, directory: Directory
+) -> None:
+    """Who has signed in and not yet allowed has to sign in again."""
+    async with asking.store.transaction() as transaction:
+        link = replace(
+            LINK, state=LinkState.AUTHENTICATED, account_id="account-1", expires_at=transaction.now + 600
+        )
+        await transaction.insert_link(link)
+    await endings.end(told(asking, "first", logout_token=directory.logout_token("ann")), asking)
+    async with asking.store.transaction() as transaction:
+        after = await transaction.link(link.link_id)
+
+    assert after is not None
+    assert (LinkState.FAILED, link.version + 1) == (after.state, after.version)
 
 
 async def test_logout_token_waits_for_the_keys(acme: Acme, asking: AuthContext, directory: Directory) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from shared.domain.link import LinkState
 from shared.storage.base import Conflict
 from shared.storage.lifecycle import AccountCheck, Doubt
-from tests.store_samples import ACCOUNT, CHECK, SESSION, TOLD_END, Stores
+from tests.store_samples import ACCOUNT, CHECK, LINK, SESSION, TOLD_END, Stores
 
 
 async def test_check_is_written_once_and_swapped(stores: Stores) -> None:
@@ -64,6 +65,25 @@ async def test_told_ends_go_when_they_have_expired(stores: Stores) -> None:
         left = [await transaction.told_end(event_id) for event_id in ("over", "kept")]
 
     assert (1, [False, True]) == (deleted, [each is not None for each in left])
+
+
+async def test_links_that_an_account_has_signed_in_to(stores: Stores) -> None:
+    """Those that could be allowed in a moment; not what is done, or over, or somebody else's."""
+    async with stores.auth.transaction() as transaction:
+        live = transaction.now + 600
+        for link_id, account_id, state, expires_at in (
+            ("open", "account-1", LinkState.AUTHENTICATED, live),
+            ("over", "account-1", LinkState.AUTHENTICATED, live - 700),
+            ("done", "account-1", LinkState.LINKED, live),
+            ("of another", "account-2", LinkState.AUTHENTICATED, live),
+        ):
+            await transaction.insert_link(
+                replace(LINK, link_id=link_id, account_id=account_id, state=state, expires_at=expires_at)
+            )
+    async with stores.auth.transaction() as transaction:
+        found = await transaction.signed_in_links("account-1")
+
+    assert ["open"] == [link.link_id for link in found]
 
 
 async def test_sessions_of_an_account_go_together(stores: Stores) -> None:
