@@ -7,7 +7,17 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSection, ProviderSettings
+from shared.settings.providers import (
+    LOCAL,
+    PROVIDER_TYPES,
+    AudiobookshelfProviderSettings,
+    HttpProviderSettings,
+    JellyfinProviderSettings,
+    LocalProviderSettings,
+    ProviderSection,
+    ProviderSettings,
+    SubsonicProviderSettings,
+)
 from shared.settings.sections import (
     LONGEST_ISSUER,
     PREFIX,
@@ -22,16 +32,21 @@ __all__ = [
     "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",
+    "PROVIDER_TYPES",
     "ApiClientSettings",
     "ApiRole",
+    "AudiobookshelfProviderSettings",
     "Auth",
     "ContentSettings",
+    "HttpProviderSettings",
+    "JellyfinProviderSettings",
     "LocalProviderSettings",
     "ProviderSection",
     "ProviderSettings",
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "SubsonicProviderSettings",
     "load",
     "split_address",
 ]

@@ -11,7 +11,7 @@ from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
 from shared.domain.session import SessionRules
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSettings
+from shared.settings.providers import ProviderSettings, only_local
 from shared.settings.sections import (
     NAME,
     PREFIX,
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     )
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSettings] = Field(
-        default_factory=lambda: {LOCAL: LocalProviderSettings()}, min_length=1
+        default_factory=only_local, min_length=1
     )
     """Where people sign in, by name. The name stands in every account that comes from there, so it is not changed later."""
     api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
