@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.domain.link import Device, Link, LinkState
-from shared.settings import ProviderSettings, ServiceSettings
+from shared.settings import LOCAL, ProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView
 
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
@@ -100,7 +100,10 @@ def choices(
 
 def title(providers: Mapping[str, ProviderSettings], name: str | None, service: ServiceSettings) -> str:
     """Return what people call the accounts of a provider."""
-    return (providers[name].title if name else "") or service.title
+    if name is None or name == LOCAL or len(providers) == 1:
+        return (providers[name].title if name else "") or service.title
+    # Several without a title could not be told apart.
+    return providers[name].title or name.replace("-", " ").capitalize()
 
 
 def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provider: str) -> str | None:
@@ -108,7 +111,7 @@ def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provi
     outcomes = {attempt.submission_id: attempt.outcome for attempt in view.attempts}
     outcome = outcomes.get(submission or "")
     if outcome is AttemptOutcome.UNAVAILABLE:
-        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment."
+        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment. If it stays like this, tell whoever runs it."
     if outcome is AttemptOutcome.NOT_ALLOWED:
         return f"{provider} knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account."
     if outcome is not AttemptOutcome.REFUSED:

@@ -18,7 +18,7 @@ class ProviderSection(Section):
     """Whether people type name and password into our page; if not, the browser is sent to the provider."""
 
     title: str = Field("", max_length=64)
-    """What people call the accounts of this provider; default: the title of the service."""
+    """What people call the accounts of this provider; default: the title of the service, or its name where there are several."""
 
 
 class LocalProviderSettings(ProviderSection):
