@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+from pydantic import SecretBytes
 
 from auth_worker.providers.base import Identity, Surroundings
 from auth_worker.providers.reading import be_unavailable, shown, text, typed
@@ -30,7 +31,7 @@ class HttpProvider:
     """Asks one endpoint."""
 
     def __init__(
-        self, settings: HttpProviderSettings, secret: bytes, *, web: Web, clock: Clock, random: Random
+        self, settings: HttpProviderSettings, secret: SecretBytes, *, web: Web, clock: Clock, random: Random
     ) -> None:
         self._url = settings.url
         self._secret = secret
@@ -67,7 +68,9 @@ class HttpProvider:
         headers = {
             "Latchkey-Timestamp": timestamp,
             "Latchkey-Nonce": nonce,
-            "Latchkey-Signature": signature(self._secret, timestamp=timestamp, nonce=nonce, body=body),
+            "Latchkey-Signature": signature(
+                self._secret.get_secret_value(), timestamp=timestamp, nonce=nonce, body=body
+            ),
         }
         async with self._web.within(self._url):
             answer = await self._web.send("POST", self._url, json=body, headers=headers)
@@ -95,7 +98,7 @@ def signature(secret: bytes, *, timestamp: str, nonce: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret, signed, hashlib.sha256).hexdigest()
 
 
-def _secret(settings: HttpProviderSettings, name: str) -> bytes:
+def _secret(settings: HttpProviderSettings, name: str) -> SecretBytes:
     where = f"providers.{name}.secret_file"
     try:
         secret = settings.secret_file.read_bytes().strip()
@@ -105,7 +108,7 @@ def _secret(settings: HttpProviderSettings, name: str) -> bytes:
         ) from None
     if len(secret) < SHORTEST_SECRET:
         raise SettingsError([f"{where}: less than {SHORTEST_SECRET} characters; use `openssl rand -hex 32`"])
-    return secret
+    return SecretBytes(secret)
 
 
 def _refusal(told: object, answer: Answer) -> Exception:

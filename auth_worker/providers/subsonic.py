@@ -24,6 +24,10 @@ NOT_AUTHORIZED = 50
 TAKES_NO_TOKEN = {10, 30, 41, 42}
 """How servers say that they cannot check a token: parameter missing or version too new (older than 1.13.0), not for
 this user (LDAP), not by this mechanism."""
+NO_METHOD = {404, 405, 410, 501}
+"""HTTP's way to say that a server has no such method."""
+NOT_FOR_THEM = {30, NOT_AUTHORIZED, 70}
+"""Subsonic's ways to say so, or that this person may not call it."""
 WITH_TOKEN, WITHOUT = "1.13.0", "1.8.0"
 """API versions that we claim: a server refuses one that is newer than its own."""
 
@@ -62,9 +66,10 @@ class SubsonicProvider:
     async def _identity(self, name: str, proof: dict[str, str]) -> Identity:
         """Return the user under the name that the server itself writes: many take any case, and mean one account."""
         answer = await self._ask("getUser", proof | {"username": name})
-        if _code(answer) != OK:
+        if answer.status in NO_METHOD or _code(answer) in NOT_FOR_THEM:
             # Not every server has `getUser`, or lets everybody call it. The name is then taken as it was typed.
             return Identity(subject=name, nickname=name)
+        _judge(answer)
         user = part(_response(answer), "user")
         if user.get("streamRole") is False:
             raise AccountUnsupported
@@ -79,8 +84,6 @@ class SubsonicProvider:
         answer = await self._send(method, proof, as_form=self._takes_forms)
         if not _response(answer):
             self._takes_forms = None  # It may be another server by now.
-            hint = "no Subsonic API there; `url` is the address of the server's start page"
-            be_unavailable(answer, hint)
         return answer
 
     async def _offers_forms(self) -> bool:
@@ -122,6 +125,8 @@ async def open_subsonic(
 
 
 def _judge(answer: Answer) -> None:
+    if not _response(answer):
+        be_unavailable(answer, "no Subsonic API there; `url` is the address of the server's start page")
     code = _code(answer)
     if code in {WRONG, KEY_WRONG}:
         raise SignInRefused
@@ -133,7 +138,7 @@ def _judge(answer: Answer) -> None:
 
 
 def _code(answer: Answer) -> int:
-    """Return Subsonic's error code; `OK` only for an answer that is a success in every respect."""
+    """Return Subsonic's error code, 0 if it tells none; `OK` only for an answer that is a success in every respect."""
     response = _response(answer)
     code = part(response, "error").get("code")
     if isinstance(code, int):
