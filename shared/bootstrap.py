@@ -98,14 +98,18 @@ def run_process(serve: Serve, **arguments: object) -> None:
         serve: gets the settings and an event that is set when it has to finish.
         arguments: settings that are stronger than every other source.
     """
+    problems: list[str] = []
     try:
         settings = load(**arguments)
         logs.configure(level=settings.log_level, format=settings.log_format)
         with _runner() as runner:
             runner.run(_until_stopped(serve, settings))
-    except (SettingsError, KeysError) as error:
-        sys.stderr.write(f"latchkey cannot start:\n{error}\n")
-        raise SystemExit(UNUSABLE) from None
+    except* (SettingsError, KeysError) as errors:
+        # By itself, or from one of several services in one process.
+        problems = [str(error) for error in errors.exceptions]
+    if problems:
+        sys.stderr.write("latchkey cannot start:\n" + "\n".join(problems) + "\n")
+        raise SystemExit(UNUSABLE)
 
 
 async def _until_stopped(serve: Serve, settings: Settings) -> None:

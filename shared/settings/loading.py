@@ -53,6 +53,8 @@ def _unknown_names(environ: Mapping[str, str]) -> list[str]:
 
 def _explain(detail: Mapping[str, Any]) -> str:
     path = [str(part) for part in detail["loc"]]
+    if path[-1] == "[key]":
+        return f"{'.'.join(path[:-1])}: a name has at most 32 lower-case letters, digits and hyphens, first a letter; rename it"
     if path[0] == "providers":
         del path[2:3]  # The type, which is no part of the name.
         if detail["type"].startswith("union_tag"):

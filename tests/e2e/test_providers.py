@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import started
 from tests.play.database import execute
 from tests.play.jellyfin import JellyfinServer
-from tests.play.operator import System, free_port
+from tests.play.operator import EMBEDDED, PATIENCE, System, deployment, free_port
 from tests.play.person import Page, Person
 from tests.play.server import User
 from tests.play.sonos import Sonos, login_of, pair_of, session_of
@@ -165,6 +165,24 @@ async def test_households_without_tokens(embedded: System, http: aiohttp.ClientS
     ]
 
     assert [None, None, "Client.LoginInvalid", "Client.LoginInvalid"] == [answer.fault for answer in answers]
+
+
+async def test_secret_that_is_not_there_is_said_at_start(sqlite_url: str, tmp_path: Path) -> None:
+    """In one line, with the way out, also where one process does everything."""
+    file = tmp_path / "latchkey.toml"
+    file.write_text(
+        '[providers.shop]\ntype = "http"\nurl = "https://shop.example"\nsecret_file = "nowhere"\n'
+    )
+    extra = {"LATCHKEY_CONFIG": str(file)}
+    with deployment(tmp_path, database_url=sqlite_url, broker_url="memory://", extra=extra) as system:
+        process = system.start_gateway("embedded", ("-c", EMBEDDED))
+        status = process.popen.wait(timeout=PATIENCE)
+        system.processes.clear()
+        said = process.log.read_text()
+
+    assert 2 == status
+    assert "- providers.shop.secret_file: cannot be read" in said
+    assert "Traceback" not in said
 
 
 async def test_households_without_tokens_outlive_an_outage(

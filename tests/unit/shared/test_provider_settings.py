@@ -137,6 +137,21 @@ def test_type_is_one_of_those_there_are(told: dict[str, str]) -> None:
     assert problem.endswith(", ".join(PROVIDER_TYPES))
 
 
+def test_name_that_cannot_be_is_told_the_form() -> None:
+    """In words."""
+    with pytest.raises(SettingsError) as error:
+        load(
+            database_url="sqlite+aiosqlite:///x",
+            broker_url="memory://",
+            keys_dir="keys",
+            public_url="https://link.example.com",
+            providers={"Music": {"type": "subsonic", "url": GOOD}},
+        )
+
+    (problem,) = error.value.problems
+    assert problem.startswith("providers.Music: a name has ")
+
+
 def test_problems_have_the_names_of_the_file() -> None:
     """The type is not in them."""
     problems = problems_of(type="http", url=GOOD, seecret_file="x")
