@@ -72,7 +72,9 @@ async def test_ok_beside_an_error_is_no_success(opening: Opening) -> None:
     """Funkwhale has answered refusals like this."""
     source = await opening.open("subsonic")
 
-    async def odd(_: web.Request) -> web.StreamResponse:
+    async def odd(request: web.Request) -> web.StreamResponse:
+        if "getUser" in request.path:
+            return web.Response(status=404)
         return web.json_response({"subsonic-response": {"status": "ok", "detail": "No credentials."}})
 
     source.server.instead = odd
