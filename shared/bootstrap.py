@@ -20,6 +20,7 @@ from shared.keys import KeysError
 from shared.settings import Settings, SettingsError, load
 from shared.storage import migrate, sql
 from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
+from shared.storage.household import HouseholdRows, open_household_rows
 
 UNUSABLE = 2
 """Exit status of a process that was told something it cannot work with."""
@@ -59,6 +60,11 @@ def open_auth_store(settings: Settings) -> AbstractAsyncContextManager[AuthStore
 def open_token_store(settings: Settings) -> AbstractAsyncContextManager[TokenStore]:
     """Open token_worker's store."""
     return sql.open_token_store(_database(settings), pool_size=settings.database_pool)
+
+
+def open_rows(settings: Settings) -> AbstractAsyncContextManager[HouseholdRows]:
+    """Open what shows rows as they stand."""
+    return open_household_rows(_database(settings))
 
 
 def migrate_database(settings: Settings) -> str:
