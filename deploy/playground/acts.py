@@ -9,7 +9,7 @@ from deploy.playground.lanes import Lane, Step
 from deploy.playground.play import Play
 from deploy.playground.sonos import Exchange
 from deploy.playground.story import Scene
-from deploy.playground.words import AWAY, BEGUN, FAULTS
+from deploy.playground.words import AWAY, BEGUN, FAULTS, HARMLESS
 from gateway.context import GatewayContext
 from gateway.operations import revocation
 from shared.bus.base import BusUnavailable
@@ -54,6 +54,7 @@ async def perform(name: str, play: Play, stage: Stage) -> None:
         else:
             scene = play.story.begin(title, told)
         play.act(scene)
+        play.performed.add(name)
         try:
             await ACTS[name](play, scene, stage)
         except (aiohttp.ClientError, TimeoutError):
@@ -103,7 +104,7 @@ async def _poll(play: Play, scene: Scene, stage: Stage) -> None:
     else:
         if exchange.fault == "Client.NOT_LINKED_FAILURE":
             play.pending = None
-        _tell_fault(scene, exchange, is_bad=exchange.fault != "Client.NOT_LINKED_RETRY")
+        _tell_fault(scene, exchange)
 
 
 async def _browse(play: Play, scene: Scene, stage: Stage) -> None:
@@ -118,7 +119,7 @@ async def _browse(play: Play, scene: Scene, stage: Stage) -> None:
     else:
         scene.tell(
             "The token holds: its signature was checked without asking anybody, and one read showed that the grant has "
-            "not ended. No event was needed, so this works without the broker, too.",
+            "not ended. It waited for no worker, so this works without the broker, too.",
             outcome="answered",
         )
 
@@ -145,17 +146,11 @@ async def _expire(play: Play, scene: Scene, stage: Stage) -> None:
         except Conflict:
             if attempt == _TRIES - 1:
                 raise
-    scene.add(
-        Step(
-            source=Lane.DATABASE,
-            target=Lane.DATABASE,
-            kind="note",
-            label=f"the playground moves the grant {_duration(seconds)} back in time",
-        )
-    )
+    _note(scene, Lane.DATABASE, f"the playground moves the grant {_duration(seconds)} back in time")
     await play.show_rows(Lane.DATABASE)
     claims = stage.context.verifier.verify(token, service=stage.service)
     play.take(replace(play.pair, token=token), claims)
+    play.is_stale = True
     scene.tell(
         f"Nobody waits for an hour: the playground itself moved the times of this grant's row back by {_duration(seconds)}, "
         "and had the token made again from the row, with the times that it would have had. Sonos knows nothing of it yet.",
@@ -189,17 +184,20 @@ async def _revoke(play: Play, scene: Scene, stage: Stage) -> None:
     await revocation.revoke(
         play.claims, reason="playground", correlation_id=stage.context.new_id(), context=stage.context
     )
+    play.is_revoked = True
     scene.tell(
-        "As /oauth/revoke and `latchkey grants revoke` do it: token_worker ends the family in its row, and tells every "
+        "As /oauth/revoke and the command “latchkey grants revoke” do it: token_worker ends the family in its row, and tells every "
         "gateway. Sonos is not told; press Browse, and it learns with its next call.",
         outcome="ended",
     )
 
 
-async def _break(_: Play, scene: Scene, stage: Stage) -> None:
+async def _break(play: Play, scene: Scene, stage: Stage) -> None:
     stage.broker.is_broken = True
+    play.performed.discard("refresh")
+    _note(scene, Lane.BUS, "confirms nothing any more")
     scene.tell(
-        "From now on no event is confirmed, in this whole process. Browse still works, since a good token needs no event. "
+        "From now on no event is confirmed, in this whole process. Browse still works, since a good token waits for no worker. "
         "Try to add or refresh: Sonos hears ServiceUnavailable, and nothing is lost.",
         outcome="broken",
         is_bad=True,
@@ -208,6 +206,7 @@ async def _break(_: Play, scene: Scene, stage: Stage) -> None:
 
 async def _mend(_: Play, scene: Scene, stage: Stage) -> None:
     stage.broker.is_broken = False
+    _note(scene, Lane.BUS, "confirms again")
     scene.tell(
         "Events are confirmed again. Whatever was refused works when it is asked for again.", outcome="mended"
     )
@@ -256,14 +255,19 @@ def _take(play: Play, exchange: Exchange, stage: Stage) -> bool:
 
 
 def _ended(play: Play, scene: Scene, exchange: Exchange) -> None:
-    play.has_ended |= exchange.fault == "Client.AuthTokenExpired"
+    if exchange.fault == "Client.AuthTokenExpired":
+        play.has_ended, play.is_revoked, play.is_stale = True, False, False
     _tell_fault(scene, exchange)
 
 
-def _tell_fault(scene: Scene, exchange: Exchange, *, is_bad: bool = True) -> None:
+def _tell_fault(scene: Scene, exchange: Exchange) -> None:
     fault = exchange.fault or f"HTTP {exchange.status}"
     told = FAULTS.get(fault, "Not an answer that the playground has words for; open it below.")
-    scene.tell(told, outcome=fault.rpartition(".")[2], is_bad=is_bad)
+    scene.tell(told, outcome=fault.rpartition(".")[2], is_bad=fault not in HARMLESS)
+
+
+def _note(scene: Scene, lane: Lane, label: str) -> None:
+    scene.add(Step(source=lane, target=lane, kind="note", label=label))
 
 
 def _duration(seconds: int) -> str:

@@ -13,6 +13,7 @@ SHOWN = 6
 LONGEST_ID = 12
 
 _HASHES = frozenset({"browser", "entry_id", "key_hash", "network", "session_hash", "typed_id", "typed_ids"})
+_TIMES = frozenset({"at", "started_by"})
 _SECRETS = "authToken|privateKey|token|key|linkCode|linkDeviceId|sessionId|username|password"
 _ELEMENT = re.compile(rf"(<(?:\w+:)?(?:{_SECRETS})>)([^<]{{{SHOWN}}})[^<]+(</)")
 _ADDRESS = re.compile(rf"(/link/\w{{{SHOWN}}})\w+")
@@ -60,7 +61,9 @@ def indented(xml: str) -> str:
 def event(message: Event) -> str:
     """Return an event's fields, one a line."""
     values = msgspec.structs.asdict(message)
-    return fields({name: value for name, value in values.items() if value not in (None, "")})
+    return fields(
+        {"event": message.kind} | {name: value for name, value in values.items() if value not in (None, "")}
+    )
 
 
 def fields(values: Mapping[str, object]) -> str:
@@ -75,7 +78,7 @@ def value_of(name: str, value: object) -> str:
         return f"sealed, {len(value)} bytes"
     if isinstance(value, tuple):
         return ", ".join(value_of(name, each) for each in value)
-    if isinstance(value, int) and (name.endswith("_at") or name == "started_by"):
+    if isinstance(value, int) and (name.endswith("_at") or name in _TIMES):
         return f"{datetime.fromtimestamp(value, UTC):%H:%M:%S} UTC"
     text = str(value)
     if name in _HASHES:

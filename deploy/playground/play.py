@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from deploy.playground import masking, rows
+from deploy.playground import masking, rows, words
 from deploy.playground.bus import CAUSE
 from deploy.playground.lanes import Lane, Step
 from deploy.playground.sonos import Exchange, Pair, Sonos
 from deploy.playground.story import Scene, Story
-from deploy.playground.words import PERSON
+from deploy.playground.words import HARMLESS, PERSON, TOUR
 from shared.domain.token import TokenClaims
 from shared.messages import Event
 from shared.storage.base import StoreUnavailable
@@ -51,6 +51,11 @@ class Play:
         self.claims: TokenClaims | None = None
         self.has_ended = False
         """Sonos was told to have the person sign in again."""
+        self.is_revoked = False
+        """Sonos does not know yet that the link has ended."""
+        self.is_stale = False
+        """The token is over, and Sonos does not know."""
+        self.performed: set[str] = set()
         self._acting: Scene | None = None
         self._household_rows = household_rows
         self._rows: Rows = {}
@@ -88,7 +93,8 @@ class Play:
     def take(self, pair: Pair, claims: TokenClaims) -> None:
         """Keep a pair in place of the one before."""
         self.hide(pair.token, pair.key)
-        self.pair, self.claims, self.has_ended = pair, claims, False
+        self.pair, self.claims = pair, claims
+        self.has_ended = self.is_revoked = self.is_stale = False
         self.learn(claims.grant_id)
 
     def wait_for(self, exchange: Exchange) -> bool:
@@ -112,7 +118,7 @@ class Play:
                 kind="soap",
                 label=label,
                 text=text,
-                failed=bool(exchange.fault),
+                failed=exchange.fault not in HARMLESS,
                 is_answer=True,
             )
         )
@@ -169,6 +175,7 @@ class Play:
                 "next": self._next(broken=broken),
                 "pending": self.pending is not None,
                 "broken": broken,
+                "latest": self.story.headline,
                 "status": self._status(broken=broken),
                 "holds": [list(each) for each in self._holds()],
             }
@@ -182,30 +189,42 @@ class Play:
             "sign-in": self.pending is not None,
             "poll": self.pending is not None,
             "browse": linked,
-            "expire": linked and not self.has_ended,
+            "expire": linked and not self.has_ended and not self.is_revoked,
             "refresh": linked,
-            "revoke": linked and not self.has_ended,
+            "revoke": linked and not self.has_ended and not self.is_revoked,
             "reauthorize": linked and self.pending is None,
             "break": not broken,
             "mend": broken,
         }
 
     def _next(self, *, broken: bool) -> str:
+        """Return what is best pressed next, so that whoever follows has seen everything once."""
+        if broken:
+            return "mend" if self.pair is None or "refresh" in self.performed else "refresh"
         if self.pending:
             return "sign-in"
-        if not self.pair:
-            return "mend" if broken else "add"
-        return "reauthorize" if self.has_ended else "browse"
+        if self.pair is None:
+            return "add"
+        if self.has_ended:
+            return "reauthorize"
+        if self.is_stale or self.is_revoked:
+            return "browse"
+        return next((act for act in TOUR if act not in self.performed), "")
 
     def _status(self, *, broken: bool) -> str:
         trouble = "The broker is broken. " if broken else ""
+        return trouble + words.STATUS[self._standing()]
+
+    def _standing(self) -> words.Standing:
         if self.pending:
-            return f"{trouble}Sonos waits. Open the sign-in page, sign in, and allow the link."
-        if not self.pair:
-            return f"{trouble}Nothing is linked yet. Begin with “Add the service”."
+            return "pending"
+        if self.pair is None:
+            return "nothing"
         if self.has_ended:
-            return f"{trouble}The link has ended. The Sonos app asks the person to sign in again."
-        return f"{trouble}Linked. Every call of this Sonos system carries a token."
+            return "ended"
+        if self.is_revoked:
+            return "revoked"
+        return "stale" if self.is_stale else "linked"
 
     def _holds(self) -> Iterator[tuple[str, str]]:
         yield "household", f"{self.sonos.household[:14]}…"
@@ -223,8 +242,8 @@ class Play:
         cause = event.correlation_id or CAUSE.get()
         scene = self._ids.get(cause)
         if scene is None:
-            words = PERSON.get(event.kind)
-            scene = self.story.begin(*words) if words else self._acting or self.story.latest
+            said = PERSON.get(event.kind)
+            scene = self.story.begin(*said) if said else self._acting or self.story.latest
             scene = scene or self.story.begin("Meanwhile")
             self.learn(cause)
             self._ids[cause] = scene
@@ -237,11 +256,11 @@ def _names(event: Event) -> Sequence[str]:
 
 
 def _summary(exchange: Exchange) -> str:
-    for name, words in (
+    for name, said in (
         ("linkCode", "regUrl, linkCode"),
         ("authToken", "authToken, privateKey"),
         ("title", f"“{exchange['title']}”"),
     ):
         if exchange[name]:
-            return words
+            return said
     return "OK"

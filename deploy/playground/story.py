@@ -95,6 +95,12 @@ class Story:
         """Tell whether anybody waits for news."""
         return bool(self._readers)
 
+    @property
+    def headline(self) -> str:
+        """Return what the latest scene came to, in one line."""
+        scene = self.latest
+        return f"{scene.title}: {scene.outcome or '…'}" if scene else ""
+
     def begin(self, title: str, told: str = "") -> Scene:
         """Begin a scene."""
         self._scenes += 1

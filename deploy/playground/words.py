@@ -1,6 +1,10 @@
 """What the playground says: the buttons, and what each outcome means for the household."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Standing = Literal["nothing", "pending", "linked", "stale", "revoked", "ended"]
+"""How things stand for the household."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +35,23 @@ GROUPS = (
     Group(
         title="Use",
         buttons=(
-            Button(act="browse", label="Browse", about="getMetadata, with the token"),
-            Button(act="expire", label="Let the token expire", about="an hour goes by"),
+            Button(act="browse", label="Browse", about="getMetadata"),
+            Button(act="expire", label="Let the token expire", about="1 h"),
             Button(act="refresh", label="Refresh", about="refreshAuthToken"),
         ),
     ),
     Group(
         title="End",
         buttons=(
-            Button(act="revoke", label="Revoke", about="the service ends the link"),
-            Button(act="reauthorize", label="Reauthorize", about="getAppLink, once more"),
+            Button(act="revoke", label="Revoke", about="the link ends"),
+            Button(act="reauthorize", label="Reauthorize", about="getAppLink"),
         ),
     ),
     Group(
         title="Trouble",
         buttons=(
-            Button(act="break", label="Break the broker", about="for every tab, until mended"),
-            Button(act="mend", label="Mend the broker", about="events flow again"),
+            Button(act="break", label="Break the broker", about="all tabs"),
+            Button(act="mend", label="Mend the broker", about="all tabs"),
         ),
     ),
 )
@@ -108,3 +112,18 @@ FAULTS = {
     "Client.TokenRefreshRequired": "The token was stale, and the new pair came inside the fault: one trip, nobody noticed.",
 }
 """Fault -> what it means."""
+
+HARMLESS = ("", "Client.NOT_LINKED_RETRY", "Client.TokenRefreshRequired")
+"""Faults that are part of a good day, and no fault at all."""
+
+TOUR = ("browse", "expire", "revoke", "break")
+"""What is suggested to who is linked, in this order, once each."""
+
+STATUS: dict[Standing, str] = {
+    "nothing": "Nothing is linked. Begin with “Add the service”.",
+    "pending": "Sonos waits. Sign in, and allow the link.",
+    "linked": "Linked. Every call of this Sonos system carries a token.",
+    "stale": "The token is over, and Sonos does not know. Browse, and watch it being refreshed.",
+    "revoked": "The link has ended, and Sonos does not know. It learns with its next call: browse.",
+    "ended": "The link has ended. The Sonos app asks the person to sign in again.",
+}

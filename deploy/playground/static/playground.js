@@ -47,7 +47,16 @@
       button.setAttribute("aria-disabled", String(!state.can[act]));
       button.classList.toggle("next", state.next === act);
     }
+    for (const [gone, here] of [["break", "mend"], ["mend", "break"]]) {
+      const [old, other] = [gone, here].map((act) => buttons.find((each) => each.dataset.act === act));
+      other.hidden = !state.can[here];
+      if (other.hidden) continue;
+      if (document.activeElement === old) other.focus();
+      old.hidden = true;
+    }
     element("status").textContent = state.status;
+    element("latest").textContent = state.latest;
+    element("latest").hidden = !state.latest;
     element("status").classList.toggle("broken", state.broken);
     for (const id of ["sign-in", "demo", "auto-label"]) {
       if (element(id)) element(id).hidden = !state.pending;
