@@ -14,7 +14,7 @@ LONGEST_ID = 12
 
 _HASHES = frozenset({"browser", "entry_id", "key_hash", "network", "session_hash", "typed_id", "typed_ids"})
 _TIMES = frozenset({"at", "started_by"})
-_SECRETS = "authToken|privateKey|token|key|linkCode|linkDeviceId|sessionId|username|password"
+_SECRETS = "authToken|privateKey|token|key|linkCode|linkDeviceId|sessionId|username|password|userIdHashCode"
 _ELEMENT = re.compile(rf"(<(?:\w+:)?(?:{_SECRETS})>)([^<]{{{SHOWN}}})[^<]+(</)")
 _ADDRESS = re.compile(rf"(/link/\w{{{SHOWN}}})\w+")
 _TAG = re.compile(r"(<[^>]+>)")

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -17,6 +17,7 @@ HEADERS = {
 STATIC = {
     "playground.css": "text/css",
     "playground.js": "text/javascript",
+    "playground.svg": "image/svg+xml",
 }
 
 _TEMPLATES = Environment(
