@@ -20,6 +20,9 @@ HEARTBEAT_SECONDS = 15
 """How often a stream says that it is alive, so that both ends notice when the other has gone."""
 TOKEN_HEADER = "X-Playground-Token"  # noqa: S105 - a name
 
+# A proxy that gathers what it passes on would show everything late.
+_STREAM = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+
 
 class Plays(Protocol):
     """Where plays are kept."""
@@ -87,7 +90,7 @@ class Pages:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Send what is new, as it comes; a tab that was away says what it has seen."""
         play = self._of(request)
-        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={**HEADERS, **_STREAM})
         seen = max(_number(request.headers.get("Last-Event-ID")), _number(request.query.get("after")))
         try:
             async with play.story.reading() as news:

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "console"
     """One JSON object per line, or lines for people."""
     demo: bool = False
-    """Show the try-out page at `/`; never in production."""
+    """Show the playground at `/`, in embedded mode only: whoever opens it can break the broker; never in production."""
 
     services: dict[Annotated[str, Field(pattern=NAME)], ServiceSettings] = Field(
         default_factory=lambda: {"default": ServiceSettings()}, min_length=1

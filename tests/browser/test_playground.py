@@ -22,6 +22,17 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 ARTEFACTS = Path(os.environ.get("TEST_ARTIFACTS", "test-artifacts")).absolute()
+STICKS_OUT = """() => {
+    const edges = document.querySelector(".inside").getBoundingClientRect();
+    return [...document.querySelectorAll(".inside *:not(.away)")]
+        .filter((each) => each.checkVisibility())
+        .filter((each) => {
+            const box = each.getBoundingClientRect();
+            return box.left < edges.left || box.right > edges.right;
+        })
+        .map((each) => each.textContent.trim());
+}"""
+"""The words of whatever reaches over the edges of the diagram."""
 PATIENCE = 20_000
 """Milliseconds."""
 
@@ -104,6 +115,7 @@ class Player:
         await self.page.evaluate("scrollTo(0, 0)")
         await self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
         assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert [] == await self.page.evaluate(STICKS_OUT)
         assert [] == await violations(self.page)
 
 

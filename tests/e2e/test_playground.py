@@ -5,12 +5,13 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.e2e.conftest import started
-from tests.play.operator import System
+from tests.play.operator import System, deployment
 from tests.play.person import Person
 
 
@@ -43,7 +44,7 @@ class Tab:
 
 
 @pytest.fixture
-async def playground(sqlite_url: str, tmp_path) -> AsyncIterator[System]:
+async def playground(sqlite_url: str, tmp_path: Path) -> AsyncIterator[System]:
     """An embedded installation with the playground."""
     async with started(tmp_path, sqlite_url, LATCHKEY_DEMO="true") as system:
         yield system
@@ -66,6 +67,18 @@ async def test_nothing_is_there_unless_asked_for(embedded: System, person: Perso
             assert 404 == response.status
     async with person.http.post(f"{embedded.gateways[0]}/play/x/break") as response:
         assert 404 == response.status
+
+
+async def test_gateway_of_its_own_has_none(sqlite_url: str, tmp_path: Path, person: Person) -> None:
+    """Asked for outside of embedded mode, it is not there, and the log says why."""
+    extra = {"LATCHKEY_DEMO": "true"}
+    with deployment(tmp_path, database_url=sqlite_url, broker_url="memory://", extra=extra) as system:
+        system.start_gateway("gateway")
+        await system.ready()
+        async with person.http.get(system.gateways[0]) as response:
+            status = response.status
+
+        assert (404, True) == (status, "no playground here" in system.logs())
 
 
 async def test_buttons_are_of_the_page_that_has_them(playground: System, person: Person) -> None:
