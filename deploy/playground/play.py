@@ -60,23 +60,23 @@ class Play:
         self._household_rows = household_rows
         self._rows: Rows = {}
         self._looking = asyncio.Lock()
-        self._ids: OrderedDict[str, Scene | None] = OrderedDict({sonos.household: None})
+        self._ids: OrderedDict[str, Scene | None] = OrderedDict()
         self._secrets: OrderedDict[str, None] = OrderedDict()
 
     def knows(self, event: Event) -> bool:
         """Tell whether an event is about this household."""
-        return any(name in self._ids for name in _names(event))
+        return any(self.knows_id(name) for name in _names(event))
 
     def knows_id(self, name: str) -> bool:
         """Tell whether an id is one of this household's."""
-        return name in self._ids
+        return name in self._ids or name == self.sonos.household
 
     def learn(self, name: str) -> None:
         """Take an id for one of this household's."""
         self._ids.setdefault(name, None)
-        while len(self._ids) > MOST_IDS:
+        self._ids.move_to_end(name)
+        if len(self._ids) > MOST_IDS:
             self._ids.popitem(last=False)
-            self._ids.setdefault(self.sonos.household, None)
 
     def act(self, scene: Scene | None) -> None:
         """Show what comes without a cause of its own in this scene, from now on."""
@@ -245,8 +245,9 @@ class Play:
             said = PERSON.get(event.kind)
             scene = self.story.begin(*said) if said else self._acting or self.story.latest
             scene = scene or self.story.begin("Meanwhile")
-            self.learn(cause)
-            self._ids[cause] = scene
+            if cause:
+                self.learn(cause)
+                self._ids[cause] = scene
         return scene
 
 

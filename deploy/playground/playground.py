@@ -1,8 +1,8 @@
 """The playground itself: who plays, what they are shown of the bus, and the routes."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 import aiohttp
@@ -152,14 +152,10 @@ async def open_playground(settings: Settings) -> AsyncIterator[Playground]:
         )
 
 
-class _undisturbed(suppress):  # noqa: N801 - reads like the function it is
+@contextmanager
+def _undisturbed() -> Iterator[None]:
     """Let what goes wrong in showing be logged, and nothing else."""
-
-    def __init__(self) -> None:
-        super().__init__(Exception)
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, Exception):
-            log.error("playground could not show something", exc_info=error)
-            return True
-        return False
+    try:
+        yield
+    except Exception:
+        log.exception("playground could not show something")

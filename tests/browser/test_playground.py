@@ -22,6 +22,13 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 ARTEFACTS = Path(os.environ.get("TEST_ARTIFACTS", "test-artifacts")).absolute()
+LIGHTS = (
+    ("dark", "dark", 1280),
+    ("zoomed", "light", 640),
+    ("phone", "light", 320),
+    ("phone-dark", "dark", 320),
+)
+"""Name, colours, width; 640 is what 200 % leave of a desk's 1280."""
 STICKS_OUT = """() => {
     const edges = document.querySelector(".inside").getBoundingClientRect();
     return [...document.querySelectorAll(".inside *:not(.away)")]
@@ -199,7 +206,7 @@ async def _in_every_light(player: Player) -> None:
     """Keep pictures in the dark, and as narrow as the narrowest phone."""
     for summary in await player.page.locator(f"{player.latest} summary").all():
         await summary.click()
-    for name, scheme, width in (("dark", "dark", 1280), ("phone", "light", 320), ("phone-dark", "dark", 320)):
+    for name, scheme, width in LIGHTS:
         await player.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await player.page.set_viewport_size({"width": width, "height": 800})
         await player.picture(f"playground-{name}")

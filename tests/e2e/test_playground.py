@@ -50,6 +50,14 @@ async def playground(sqlite_url: str, tmp_path: Path) -> AsyncIterator[System]:
         yield system
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+async def on_each_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
+    """The same, on either database."""
+    url = str(request.getfixturevalue(f"{request.param}_url"))
+    async with started(tmp_path, url, LATCHKEY_DEMO="true") as system:
+        yield system
+
+
 async def opened(person: Person, system: System) -> Tab:
     """Open the playground in a new tab."""
     async with person.http.get(system.gateways[0]) as response:
@@ -126,9 +134,9 @@ async def test_stream_goes_on_where_it_was_lost(playground: System, person: Pers
     assert "retry: 1000" in first
 
 
-async def test_whole_play_shows_no_secret(playground: System, person: Person) -> None:
+async def test_whole_play_shows_no_secret(on_each_database: System, person: Person) -> None:
     """Link code, linkDeviceId, tokens and keys are in no piece of the page, nor in the state."""
-    tab = await opened(person, playground)
+    tab = await opened(person, on_each_database)
     await tab.press("add")
     async with person.http.get(f"{tab.gateway}/play/{tab.play}/sign-in", allow_redirects=False) as response:
         address = response.headers["Location"]
