@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from auth_worker.providers.base import Provider
 from auth_worker.providers.web import ProviderUnavailable
@@ -15,12 +16,26 @@ HERD = 4
 """Legacy credentials that are verified at a time: a person who signs in on a page waits behind so many at most."""
 
 
+class Teller(Protocol):
+    """Where notices go."""
+
+    async def send(self, message_id: str, body: bytes, *, now: int) -> None:
+        """Deliver one message.
+
+        Raises:
+            ProviderUnavailable: not taken; the message says why.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuthContext(Context[AuthStore, AuthWorkerKeys]):
     """The context of auth_worker, with the identity sources it may ask."""
 
     providers: Mapping[str, Provider]
     verifier: TokenVerifier
+    webhook: Teller | None = None
+    """None where the settings name none."""
     herd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HERD))
 
     def provider_of(self, service: str, name: str) -> Provider:

@@ -14,6 +14,7 @@ import structlog
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from auth_worker.tries import within_budget
 from shared.domain import account as accounts
 from shared.domain import errors
 from shared.domain import session as sessions
@@ -32,7 +33,7 @@ from shared.messages import (
 )
 from shared.sealing import unseal
 from shared.settings import ServiceSettings
-from shared.storage.base import AuditEvent, AuthTransaction
+from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction
 
 ANONYMOUS = "anonymous"
 """Provider of the accounts that stand for households which never signed in to anything."""
@@ -48,9 +49,20 @@ VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
     (errors.SessionUnknown, Verdict.REAUTHORIZE),
     (errors.TokenRefused, Verdict.REAUTHORIZE),
     (errors.ReauthorizationNeeded, Verdict.REAUTHORIZE),
+    (errors.TooManyTries, Verdict.LIMITED),
     (ProviderUnavailable, Verdict.UNAVAILABLE),
 )
 """What keeps credentials from being accepted -> what the gateway is told."""
+
+OUTCOMES = {
+    Verdict.REFUSED: AttemptOutcome.REFUSED,
+    Verdict.REAUTHORIZE: AttemptOutcome.REFUSED,
+    Verdict.DISABLED: AttemptOutcome.NOT_ALLOWED,
+    Verdict.UNSUPPORTED: AttemptOutcome.NOT_ALLOWED,
+    Verdict.UNAVAILABLE: AttemptOutcome.UNAVAILABLE,
+    Verdict.LIMITED: AttemptOutcome.LIMITED,
+}
+"""What the gateway is told -> what the audit says, as for sign-ins on a page."""
 
 EvidenceT = TypeVar("EvidenceT")
 log = structlog.get_logger(__name__)
@@ -116,13 +128,29 @@ async def _judge(
             provider=message.provider,
             correlation_id=message.correlation_id,
         )
+        await _audit_refusal(message, verdict, context)
         return verdict
     return Verdict.ACCEPTED
 
 
+async def _audit_refusal(
+    message: SessionRequested | UpgradeRequested, verdict: Verdict, context: AuthContext
+) -> None:
+    what = "session" if isinstance(message, SessionRequested) else "upgrade"
+    async with context.store.transaction() as transaction:
+        await transaction.audit(
+            AuditEvent(
+                kind=f"{what}.{OUTCOMES[verdict]}",
+                service=message.service,
+                household_id=message.household_id,
+                detail={"provider": message.provider},
+            )
+        )
+
+
 async def _open_session(message: SessionRequested, context: AuthContext) -> None:
     evidence = _unsealed(message.evidence, LoginEvidence, "session", message.session_hash, context)
-    identity = await _identity(evidence, message, message.service, context)
+    identity = await _identity(evidence, message, message.session_hash, message.service, context)
     rules = context.settings.session_rules
     async with context.store.transaction() as transaction:
         account = await _account(transaction, identity, message, context)
@@ -149,7 +177,11 @@ async def _upgrade(message: UpgradeRequested, context: AuthContext) -> None:
     settings = _service(message, context)
     _check_allowed(evidence, settings)
     source = settings.upgrade_of or message.service
-    identity = await _identity(evidence.login, message, source, context) if evidence.login else None
+    identity = (
+        await _identity(evidence.login, message, message.request_id, source, context)
+        if evidence.login
+        else None
+    )
     async with context.store.transaction() as transaction:
         if identity:
             owner = await _account(transaction, identity, message, context)
@@ -223,9 +255,20 @@ async def _counterpart(
 
 
 async def _identity(
-    evidence: LoginEvidence, message: SessionRequested | UpgradeRequested, service: str, context: AuthContext
+    evidence: LoginEvidence,
+    message: SessionRequested | UpgradeRequested,
+    request_id: str,
+    service: str,
+    context: AuthContext,
 ) -> Identity:
-    return await context.provider_of(service, message.provider).authenticate(evidence, service=service)
+    provider = context.provider_of(service, message.provider)
+    return await within_budget(
+        lambda: provider.authenticate(evidence, service=service),
+        try_id=request_id,
+        service=service,
+        counted=message.counted,
+        context=context,
+    )
 
 
 async def _account(

@@ -11,13 +11,14 @@ from shared.domain import grant as grants
 from shared.domain import link as links
 from shared.domain.account import AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
-from shared.domain.link import Link
+from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
     FamilyEnded,
     GrantRequested,
     LinkApproved,
     LinkChanged,
+    NoticeDue,
     RefreshOutcome,
     TokenRefreshed,
     TokenRefreshRequested,
@@ -26,6 +27,7 @@ from shared.messages import (
     refresh_delivery_id,
 )
 from shared.storage.base import AuditEvent, TokenTransaction
+from shared.storage.tries import Notice
 from shared.worker import Batched, HandlerTable, Retry
 from token_worker import upgrades
 from token_worker.context import TokenContext
@@ -50,6 +52,13 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
     await context.bus.answer(message.gateway, changed)
     if grant is not None and grant.family > 1:
         await _tell_ended(grant, grant.family - 1, context)
+    if linked.state is LinkState.LINKED and context.settings.webhook is not None:
+        due = NoticeDue(
+            service=linked.service,
+            notice_id=_notice_id(linked),
+            correlation_id=message.correlation_id,
+        )
+        await context.bus.publish([due])
 
 
 async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenContext) -> None:
@@ -121,7 +130,30 @@ async def _link(transaction: TokenTransaction, link: Link, browser: str, context
         expires_at=link.expires_at,
     )
     await transaction.audit(_audit("link.linked", grant, link_id=link.link_id))
+    await transaction.insert_notice(
+        _notice(linked, grant, at=transaction.now),
+        expires_at=transaction.now + context.settings.retention.notices,
+    )
     return linked
+
+
+def _notice(link: Link, grant: Grant, *, at: int) -> Notice:
+    return Notice(
+        notice_id=_notice_id(link),
+        kind="link.linked",
+        service=link.service,
+        account_id=grant.account_id,
+        household_id=link.household_id,
+        grant_id=grant.grant_id,
+        hardware=link.device.hardware,
+        app_name=link.device.app_name,
+        at=at,
+    )
+
+
+def _notice_id(link: Link) -> str:
+    """Return the same id however often the link's approval is handled, so that whoever is told twice can see it."""
+    return f"linked.{link.link_id}"
 
 
 async def _grant_of(transaction: TokenTransaction, link: Link) -> Grant | None:

@@ -4,7 +4,7 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 `LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
 """
 
-from shared.settings.checks import split_address
+from shared.settings.checks import split_address, webhook_key
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
 from shared.settings.providers import (
@@ -26,6 +26,7 @@ from shared.settings.sections import (
     Auth,
     ContentSettings,
     ServiceSettings,
+    WebhookSettings,
 )
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SubsonicProviderSettings",
+    "WebhookSettings",
     "load",
     "split_address",
+    "webhook_key",
 ]

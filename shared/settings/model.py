@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
+from shared.domain.limits import Budget, Limits
 from shared.domain.session import SessionRules
 from shared.settings.providers import ProviderSettings, only_local
 from shared.settings.sections import (
@@ -17,13 +18,18 @@ from shared.settings.sections import (
     PREFIX,
     ApiClientSettings,
     ApiKeySettings,
+    LimitSettings,
     LinkSettings,
     RefreshSettings,
     RetentionSettings,
     ServiceSettings,
     SessionSettings,
     TokenSettings,
+    WebhookSettings,
 )
+
+NETWORK_MEMORY = 3600
+"""Seconds for which a wrong password counts against a network: thousands of people may share one."""
 
 
 class Settings(BaseSettings):
@@ -78,6 +84,9 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()
     sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
+    webhook: WebhookSettings | None = None
+    """Tells the service of new links."""
     retention: RetentionSettings = RetentionSettings()
 
     @property
@@ -119,6 +128,18 @@ class Settings(BaseSettings):
     def session_rules(self) -> SessionRules:
         """Return what the rules of sessions need to know."""
         return SessionRules(idle=self.sessions.idle, absolute=self.sessions.absolute, most=self.sessions.most)
+
+    @property
+    def guessing(self) -> Limits:
+        """Return what the rules about wrong passwords need to know."""
+        limits = self.limits
+        return Limits(
+            place=Budget(free=limits.place_tries, memory=limits.memory),
+            account=Budget(free=limits.account_tries, memory=limits.memory),
+            network=Budget(free=limits.network_tries, memory=min(NETWORK_MEMORY, limits.memory)),
+            first_delay=limits.first_delay,
+            longest_delay=limits.longest_delay,
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -20,6 +20,7 @@ from shared.domain.link import Link
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
+from shared.storage.tries import NoticeReads, NoticeWrites, TryReads, TryTransaction
 
 
 class StoreUnavailable(Exception):
@@ -40,6 +41,8 @@ class AttemptOutcome(StrEnum):
     """The provider knows the person, and says that this account may not be used here; does not count against the link."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked; does not count against the link."""
+    LIMITED = "limited"
+    """Too many wrong passwords lately: nobody looked at this one; does not count against the link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, TryReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -172,11 +175,15 @@ class LinkTransaction(UpgradeReads, Protocol):
         ...
 
 
-class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, Protocol):
+class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, TryTransaction, NoticeReads, Protocol):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:
         """Insert a link; False if it was there already."""
+        ...
+
+    async def links_asked_for(self, *, service: str, household_id: str) -> tuple[Link, ...]:
+        """Return the links of a household that nobody has signed in to yet, and that have not expired."""
         ...
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
@@ -216,7 +223,7 @@ class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, Protocol):
         ...
 
 
-class TokenTransaction(LinkTransaction, Protocol):
+class TokenTransaction(LinkTransaction, NoticeWrites, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -255,7 +262,7 @@ class TokenTransaction(LinkTransaction, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries, sessions, upgrades, typed codes and entries that have expired, and old links.
+        """Delete deliveries, sessions, upgrades, typed codes, entries, tries, places and notices that have expired, and old links.
 
         Links go when they expired before *links_before*.
 

@@ -19,6 +19,7 @@ from shared.storage.base import (
     LoginAttempt,
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
+from shared.storage.tries import Notice
 
 Values = dict[str, Any]
 """Column name -> value: one row of one table, to be written."""
@@ -102,6 +103,7 @@ def link_values(link: Link) -> Values:
         "browser": link.browser,
         "grant_id": link.grant_id,
         "version": link.version,
+        "network": link.network,
     }
 
 
@@ -120,6 +122,7 @@ def link_from(row: Found) -> Link:
         browser=row["browser"],
         grant_id=row["grant_id"],
         version=row["version"],
+        network=row["network"],
     )
 
 
@@ -228,6 +231,16 @@ def upgrade_values(upgrade: Upgrade) -> Values:
 def upgrade_from(row: Found) -> Upgrade:
     """Return the word that a row with all columns of `upgrades` says."""
     return Upgrade(**row)
+
+
+def notice_values(notice: Notice) -> Values:
+    """Return the row of `notices` that says *notice*, but for its end."""
+    return asdict(notice)
+
+
+def notice_from(row: Found) -> Notice:
+    """Return the notice that a row with all columns of `notices` says."""
+    return Notice(**{name: value for name, value in row.items() if name != "expires_at"})
 
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:

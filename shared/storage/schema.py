@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0004"
+VERSION = "0005"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -65,7 +65,7 @@ links = Table(
     Column("link_id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("household_id", Text, nullable=False),
+    Column("household_id", Text, nullable=False, index=True),
     Column("hardware", Text, nullable=False),
     Column("os_version", Text, nullable=False),
     Column("app_name", Text, nullable=False),
@@ -76,6 +76,7 @@ links = Table(
     Column("browser", Text),
     Column("grant_id", Text),
     Column("version", Integer, nullable=False),
+    Column("network", Text),
 )
 
 login_attempts = Table(
@@ -110,6 +111,32 @@ code_entries = Table(
     Column("outcome", Text),
     Column("typed_id", Text),
     Column("entered_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What does not count loses its keys; the row stays a little longer, so that a redelivery is not counted again.
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("try_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("account", Text, index=True),
+    Column("network", Text, index=True),
+    Column("at_network", Text, index=True),
+    Column("at_place", Text, index=True),
+    Column("tag", Text, nullable=False),
+    Column("outcome", Text),
+    Column("tried_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# A place is a keyed hash of an account together with a network, a browser or a household: the row tells neither.
+known_places = Table(
+    "known_places",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
@@ -169,6 +196,24 @@ upgrades = Table(
     Column("household_id", Text, nullable=False),
     Column("old_grant_id", Text),
     Column("old_family", Integer),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What was done in an account's name, for its owner and for the service; ends with the account.
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column(
+        "account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("household_id", Text, nullable=False),
+    Column("grant_id", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("app_name", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
