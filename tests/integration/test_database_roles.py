@@ -35,6 +35,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sessions": {"SELECT"},
         "typed_codes": {"SELECT"},
         "code_entries": {"SELECT"},
+        "sign_in_tries": {"SELECT"},
+        "known_places": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
@@ -46,6 +48,9 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "upgrades": {"SELECT", "INSERT"},
         "typed_codes": {"SELECT", "INSERT"},
         "code_entries": {"SELECT", "INSERT"},
+        "sign_in_tries": {"SELECT", "INSERT"},
+        "known_places": {"SELECT", "INSERT"},
+        "notices": {"SELECT"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -58,6 +63,9 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "upgrades": {"SELECT", "DELETE"},
         "typed_codes": {"SELECT", "DELETE"},
         "code_entries": {"SELECT", "DELETE"},
+        "sign_in_tries": {"SELECT", "DELETE"},
+        "known_places": {"SELECT", "DELETE"},
+        "notices": {"SELECT", "INSERT", "DELETE"},
         "audit_events": {"INSERT"},
     },
 }
@@ -70,6 +78,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "links": {"state", "account_id", "browser", "version"},
         "sessions": {"used_at", "expires_at", "version"},
         "code_entries": {"outcome", "typed_id"},
+        "sign_in_tries": {"account", "network", "at_network", "at_place", "outcome", "expires_at"},
+        "known_places": {"since", "expires_at"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
@@ -79,6 +89,9 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "upgrades": {"expires_at"},
         "typed_codes": {"expires_at"},
         "code_entries": {"expires_at"},
+        "sign_in_tries": {"expires_at"},
+        "known_places": {"expires_at"},
+        "notices": {"expires_at"},
     },
 }
 """Role -> table -> the columns it may change."""

@@ -181,7 +181,7 @@ def test_passwords_are_masked(environment: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_described() -> None:
     """Each field says what it is for; the documentation is made from that."""
     undescribed = [name for name, field in settings.Settings.model_fields.items() if not field.description]
-    sections = {"link", "tokens", "refresh", "sessions", "retention"}
+    sections = {"link", "tokens", "refresh", "sessions", "limits", "retention"}
 
     assert sections == set(undescribed)
     assert re.match(r"[A-Z`]", settings.Settings.model_fields["listen"].description or "")

@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["accounts.account_id"],
-            name="fk_notices_account_id_accounts",
+            name="fk_notices_account_id",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("notice_id", name="pk_notices"),
