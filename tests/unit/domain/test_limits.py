@@ -81,9 +81,7 @@ def test_more_wrong_passwords_never_shorten_the_wait(tries: Tries, more: int) ->
     assert wait(tries) <= wait(worse)
 
 
-@pytest.mark.parametrize(
-    ("key", "free"), [("at_network", 5), ("account", 20), ("network", 50)], ids=str
-)
+@pytest.mark.parametrize(("key", "free"), [("at_network", 5), ("account", 20), ("network", 50)], ids=str)
 def test_each_budget_alone_is_enough_to_wait(key: str, free: int) -> None:
     """One below it nobody waits; at it thirty seconds; from then on twice as long each time."""
     waits = [wait(replace(Tries(now=NOW), **{key: wrong(count)})) for count in range(free - 1, free + 9)]
