@@ -5,11 +5,15 @@ A gateway reads first whether a budget is used up, so that a flood does not reac
 
 import hmac
 
+import structlog
+
 from gateway.context import GatewayContext
 from shared.domain import limits
 from shared.domain.errors import SignInRefused, TooManyTries
 from shared.domain.limits import Counted, Decision
 from shared.messages import LoginEvidence
+
+log = structlog.get_logger(__name__)
 
 TAG_DIGITS = 4
 """Hexadecimal digits: sixteen bits of a keyed hash tell one wrong password from the next, and no password from a dump."""
@@ -67,6 +71,7 @@ async def check(tried: Counted, context: GatewayContext) -> None:
     if decision.is_known_wrong:
         raise SignInRefused
     if decision.wait:
+        log.info("sign-in limited", wait_s=decision.wait)
         raise TooManyTries(decision.wait)
 
 

@@ -107,9 +107,7 @@ async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> Non
 async def _link(transaction: TokenTransaction, link: Link, browser: str, context: TokenContext) -> Link:
     account = await transaction.account(link.account_id) if link.account_id else None
     if account is not None and account.status is AccountStatus.DISABLED:
-        failed = links.fail(link, now=transaction.now)
-        await transaction.swap_link(link, failed)
-        return failed
+        return await _refuse(transaction, link)
     existing = await _grant_of(transaction, link)
     grant_id = existing.grant_id if existing else context.new_id()
     linked = links.approve(link, browser=browser, grant_id=grant_id, now=transaction.now)
@@ -154,6 +152,22 @@ def _notice(link: Link, grant: Grant, *, at: int) -> Notice:
 def _notice_id(link: Link) -> str:
     """Return the same id however often the link's approval is handled, so that whoever is told twice can see it."""
     return f"linked.{link.link_id}"
+
+
+async def _refuse(transaction: TokenTransaction, link: Link) -> Link:
+    """End the link of an account that was disabled after it had signed in."""
+    failed = links.fail(link, now=transaction.now)
+    await transaction.swap_link(link, failed)
+    if failed is not link:
+        refused = AuditEvent(
+            kind="link.not_allowed",
+            service=link.service,
+            link_id=link.link_id,
+            account_id=link.account_id,
+            household_id=link.household_id,
+        )
+        await transaction.audit(refused)
+    return failed
 
 
 async def _grant_of(transaction: TokenTransaction, link: Link) -> Grant | None:

@@ -19,8 +19,9 @@ LONGEST_NAME = 128
 LONGEST_PASSWORD = 1024
 
 _HASHER = PasswordHasher()  # argon2id, RFC 9106's second recommended profile: 64 MiB, t=3, p=4
-_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
-"""Bounded: each hash takes 64 MiB and a sixth of a core-second."""
+AT_A_TIME = 2
+"""Verifications; each takes 64 MiB and a sixth of a core-second."""
+_POOL = ThreadPoolExecutor(max_workers=AT_A_TIME, thread_name_prefix="argon2")
 
 
 class LocalProvider:

@@ -138,6 +138,7 @@ class LinkPages:
         except StoreUnavailable:
             return self._try_again(visit)
         if decision.wait:
+            log.info("sign-in limited", wait_s=decision.wait, correlation_id=visit.correlation_id)
             return self._too_many(visit, decision.wait)
         event = LinkLoginSubmitted(
             service=visit.service,
