@@ -14,6 +14,7 @@ import structlog
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from auth_worker.refusals import audit_refusal
 from auth_worker.tries import within_budget
 from shared.domain import account as accounts
 from shared.domain import errors
@@ -33,7 +34,7 @@ from shared.messages import (
 )
 from shared.sealing import unseal
 from shared.settings import ServiceSettings
-from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction
+from shared.storage.base import AuditEvent, AuthTransaction
 
 ANONYMOUS = "anonymous"
 """Provider of the accounts that stand for households which never signed in to anything."""
@@ -53,16 +54,6 @@ VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
     (ProviderUnavailable, Verdict.UNAVAILABLE),
 )
 """What keeps credentials from being accepted -> what the gateway is told."""
-
-OUTCOMES = {
-    Verdict.REFUSED: AttemptOutcome.REFUSED,
-    Verdict.REAUTHORIZE: AttemptOutcome.REFUSED,
-    Verdict.DISABLED: AttemptOutcome.NOT_ALLOWED,
-    Verdict.UNSUPPORTED: AttemptOutcome.NOT_ALLOWED,
-    Verdict.UNAVAILABLE: AttemptOutcome.UNAVAILABLE,
-    Verdict.LIMITED: AttemptOutcome.LIMITED,
-}
-"""What the gateway is told -> what the audit says, as for sign-ins on a page."""
 
 EvidenceT = TypeVar("EvidenceT")
 log = structlog.get_logger(__name__)
@@ -128,24 +119,9 @@ async def _judge(
             provider=message.provider,
             correlation_id=message.correlation_id,
         )
-        await _audit_refusal(message, verdict, context)
+        await audit_refusal(message, verdict, context)
         return verdict
     return Verdict.ACCEPTED
-
-
-async def _audit_refusal(
-    message: SessionRequested | UpgradeRequested, verdict: Verdict, context: AuthContext
-) -> None:
-    what = "session" if isinstance(message, SessionRequested) else "upgrade"
-    async with context.store.transaction() as transaction:
-        await transaction.audit(
-            AuditEvent(
-                kind=f"{what}.{OUTCOMES[verdict]}",
-                service=message.service,
-                household_id=message.household_id,
-                detail={"provider": message.provider},
-            )
-        )
 
 
 async def _open_session(message: SessionRequested, context: AuthContext) -> None:
