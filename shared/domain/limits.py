@@ -2,8 +2,8 @@
 
 A wrong password is counted three times: for the account that was named, for the network it came from, and for the two together.
 Who has used up a budget waits, each time twice as long, up to a bound. Nobody is ever locked out for good, and an attacker
-cannot make the owner wait: a place (a browser, a household, a network) from which the account was signed in to before has a
-budget of its own, which nobody fills from elsewhere, and knows no other.
+cannot make the owner wait: a browser or a household in which the account was signed in to before has a budget of its own, which nobody
+else fills, and knows no other; a network in which it was is spared what is tried elsewhere.
 
 All keys are keyed hashes, made by the gateways: no name, address or password is stored, and names that nobody has
 are counted like all others. The same wrong password again is not another guess; a household whose password was changed repeats it for days.
@@ -142,11 +142,18 @@ def normal_name(name: str) -> str:
 
 
 def _budgets(tries: Tries, limits: Limits) -> tuple[tuple[Iterable[Try], Budget], ...]:
-    """Return the budgets that concern a try: of the place alone where it is known, since all others can be filled by strangers."""
+    """Return the budgets that concern a try: where the place is known, not those that strangers can fill.
+
+    The budget of a network holds even for who signed in there before. Otherwise a neighbour could use it up and then see, name by
+    name, who need not wait: who has an account. Browsers and households are nobody else's to try from.
+    """
     if tries.place_known_since is not None:
         return ((_after(tries.at_place, tries.place_known_since), limits.place),)
     if tries.network_known_since is not None:
-        return ((_after(tries.at_network, tries.network_known_since), limits.place),)
+        return (
+            (_after(tries.at_network, tries.network_known_since), limits.place),
+            (tries.network, limits.network),
+        )
     return (
         (tries.at_network, limits.place),
         (tries.account, limits.account),

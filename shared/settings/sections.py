@@ -168,7 +168,7 @@ class LimitSettings(Section):
     account_tries: int = Field(20, ge=1, le=1000)
     """For one account, from everywhere where it was never signed in to; who signed in there before is not concerned."""
     network_tries: int = Field(50, ge=1, le=100_000)
-    """From one network (/24 or /48) within an hour, whatever the account; who signed in there before is not concerned."""
+    """From one network (/24 or /48) within an hour, whatever the account; a browser or household that signed in before is not concerned."""
     first_delay: int = Field(30, ge=1, le=3600)
     """Seconds of the first wait."""
     longest_delay: int = Field(1800, ge=1, le=86400)

@@ -147,17 +147,19 @@ async def test_owner_signs_in_while_the_account_is_under_attack(stores: Stores, 
 
 
 async def test_network_has_a_budget_whatever_the_account(stores: Stores, worker: AuthContext) -> None:
-    """Fifty names with one password from one network are enough; who signed in there before goes on."""
-    await Person(stores, worker, network="net-1").tries(RIGHT, name="neighbour")
+    """Fifty names with one password from one network are enough; who signed in there before, with the same browser, goes on."""
+    await Person(stores, worker, network="net-1", place="phone").tries(RIGHT, name="neighbour")
     sprayed = [
         await Person(stores, worker, network="net-1").tries("Summer2026", name=f"name {number}")
         for number in range(52)
     ]
-    neighbour = await Person(stores, worker, network="net-1").tries(RIGHT, name="neighbour")
+    neighbour = await Person(stores, worker, network="net-1", place="phone").tries(RIGHT, name="neighbour")
+    new_browser = await Person(stores, worker, network="net-1").tries(RIGHT, name="neighbour")
     elsewhere = await Person(stores, worker, network="net-2").tries(RIGHT)
 
     assert [AttemptOutcome.REFUSED] * 50 + [AttemptOutcome.LIMITED] * 2 == sprayed
     assert [AttemptOutcome.AUTHENTICATED] * 2 == [neighbour, elsewhere]
+    assert AttemptOutcome.LIMITED == new_browser
 
 
 async def test_right_password_gives_the_place_its_budget_back(stores: Stores, worker: AuthContext) -> None:

@@ -165,7 +165,7 @@ async def test_page_that_asks_to_wait_tells_nothing(system: System) -> None:
     assert pages[0].text == pages[1].text
     assert all(0 < wait <= 30 for wait in waits)
     assert set(pages[0].headers) == set(pages[1].headers)
-    assert "Where you signed in before" in pages[0].text
+    assert "In a browser in which you signed in before" in pages[0].text
 
 
 @asynccontextmanager

@@ -60,10 +60,18 @@ def test_owner_is_not_locked_out_by_others(tries: Tries, known: int, elsewhere: 
     at_home = replace(tries, network_known_since=known, place_known_since=None)
     own_browser = replace(tries, place_known_since=known)
 
-    assert wait(at_home) == wait(replace(at_home, account=(), network=elsewhere, at_place=elsewhere))
+    assert wait(at_home) == wait(replace(at_home, account=elsewhere, at_place=elsewhere))
     assert wait(own_browser) == wait(
-        replace(own_browser, account=(), network=elsewhere, at_network=elsewhere)
+        replace(own_browser, account=elsewhere, network=elsewhere, at_network=elsewhere)
     )
+
+
+@pytest.mark.parametrize("known", [None, NOW - 100])
+def test_neighbours_cannot_see_who_has_an_account(known: int | None) -> None:
+    """With the network's budget used up, everybody there waits alike, whether the account was ever signed in to from there or not."""
+    used_up = Tries(network=wrong(50), network_known_since=known, now=NOW)
+
+    assert 29 == wait(used_up)
 
 
 @given(tries=everything, more=st.integers(0, 30))
