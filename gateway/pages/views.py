@@ -110,7 +110,9 @@ class LinkPages:
             return self._too_many(visit, self._context.settings.limits.longest_delay)
         chosen = present.chosen(visit.providers, request.query.get("with"))
         response = page(name, visit.settings, self._values(visit, view, submission, chosen))
-        browsers.remember(response, visit.browser, secure=self._context.settings.secure)
+        settings = self._context.settings
+        known = settings.limits.known if name == "confirm" else None
+        browsers.remember(response, visit.browser, secure=settings.secure, seconds=known)
         return response
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:

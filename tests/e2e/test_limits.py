@@ -136,6 +136,20 @@ async def test_owner_signs_in_while_under_attack(system: System) -> None:
     assert ([SIGNED_IN], SIGNED_IN) == (new_device_at_home, away.title)
 
 
+async def test_browser_is_remembered_when_somebody_has_signed_in(system: System) -> None:
+    """Before, its cookie ends with the browser's session; after, it stays as long as the place is known, and is the same."""
+    async with browser(HOME) as person:
+        link = await Sonos(person.http, system.endpoint).get_app_link()
+        form = await person.open(link.reg_url)
+        (before,) = list(person.http.cookie_jar)
+        await person.press(form, "Sign in", name=NAME, password=PASSWORD)
+        (after,) = list(person.http.cookie_jar)
+
+    assert before.value == after.value
+    assert ("", str(180 * 86400)) == (before["max-age"], after["max-age"])
+    assert after["httponly"]
+
+
 async def test_network_has_a_budget_for_all_names(system: System) -> None:
     """Six names with a wrong password from one prefix, then all wait there, with any cookie and any address of the prefix."""
     names = [f"name {number}" for number in range(6)]
