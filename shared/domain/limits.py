@@ -104,7 +104,7 @@ class Decision:
     is_repeat: bool = False
     """The same wrong password as before: if it is wrong still, that does not count again."""
     is_known_wrong: bool = False
-    """It was found wrong a moment ago: refused without asking."""
+    """It was found wrong a moment ago, or is not to be looked at: refused without asking."""
 
 
 def judge(tries: Tries, *, tag: str, limits: Limits) -> Decision:
@@ -115,14 +115,16 @@ def judge(tries: Tries, *, tag: str, limits: Limits) -> Decision:
         tag: of the try itself.
         limits: the budgets.
     """
-    same = [each.at for each in tries.account if each.tag == tag and each.state is not TryState.PENDING]
-    if same:
-        return Decision(is_repeat=True, is_known_wrong=max(same) + REPEAT_SECONDS > tries.now)
     waits = (
         seconds_to_wait(_counting(counted, tag, tries.now), budget, limits, now=tries.now)
         for counted, budget in _budgets(tries, limits)
     )
-    return Decision(wait=max(waits, default=0))
+    wait = max(waits)
+    same = [each.at for each in tries.account if each.tag == tag and each.state is not TryState.PENDING]
+    if not same:
+        return Decision(wait=wait)
+    # Tags are short: if repeats were looked at while others wait, an attacker would try until one looks like a repeat.
+    return Decision(is_repeat=True, is_known_wrong=wait > 0 or max(same) + REPEAT_SECONDS > tries.now)
 
 
 def seconds_to_wait(wrong: Iterable[int], budget: Budget, limits: Limits, *, now: int) -> int:

@@ -108,12 +108,24 @@ def test_known_place_has_its_own_budget_and_right_passwords_empty_it(kind: str) 
 
 def test_same_wrong_password_is_one_guess() -> None:
     """A household whose password was changed repeats the old one for days: it is refused, and nobody waits for it."""
-    tries = Tries(account=(*wrong(30), Try(at=NOW - 61, tag=MINE)), at_network=wrong(30), now=NOW)
+    tries = Tries(account=(*wrong(3), Try(at=NOW - 61, tag=MINE)), at_network=wrong(4), now=NOW)
     again = limits.judge(tries, tag=MINE, limits=LIMITS)
     at_once = limits.judge(replace(tries, now=NOW - 2), tag=MINE, limits=LIMITS)
 
     assert (0, True, False) == (again.wait, again.is_repeat, again.is_known_wrong)
     assert (0, True, True) == (at_once.wait, at_once.is_repeat, at_once.is_known_wrong)
+
+
+@given(tries=everything)
+def test_nothing_is_looked_at_over_a_budget(tries: Tries) -> None:
+    """Not even what looks like a repeat: sixteen bits are soon hit by trying."""
+    without = replace(tries, account=tuple(each for each in tries.account if each.tag != "a"))
+    repeat = Try(at=NOW - 3600, tag="a")
+    decision = limits.judge(replace(without, account=(*without.account, repeat)), tag="a", limits=LIMITS)
+
+    assert decision.is_repeat
+    assert not decision.wait
+    assert decision.is_known_wrong >= (limits.judge(without, tag="a", limits=LIMITS).wait > 0)
 
 
 def test_what_is_looked_at_just_now_counts_unless_it_is_the_same() -> None:
