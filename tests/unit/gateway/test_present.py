@@ -187,6 +187,8 @@ def test_servers_without_a_title_can_be_told_apart() -> None:
     beside = present.title({"local": LOCAL, "my-books": books}, "my-books", service)
 
     assert ("Hoerfunk", "My books") == (alone, beside)
+
+
 @pytest.mark.parametrize(
     ("asked_from", "here", "words"),
     [
