@@ -26,7 +26,7 @@ async def _again(probe: Probe) -> tuple[Linked, Linked]:
             probe.relinked = await probe.complete(sign_in)
         except NotSignedIn as error:
             raise Skipped(f"the second link was not completed: {error}") from None
-        probe.replace(pair_in(probe.relinked.answer))
+        await probe.adopt(pair_in(probe.relinked.answer))
     return first, probe.relinked
 
 

@@ -37,7 +37,7 @@ async def _links(probe: Probe, dialect: Dialect) -> str | None:
 
 async def _signs_in(probe: Probe, dialect: Dialect) -> str | None:
     arguments = {"username": probe.letters(12), "password": probe.letters(12)}
-    return unless_fault(await _send(probe, dialect, "getSessionId", arguments), "Client.LoginInvalid")
+    return unless_fault(await _send(probe, dialect, "getSessionId", arguments))
 
 
 async def _browses(probe: Probe, dialect: Dialect) -> str | None:

@@ -99,7 +99,7 @@ class Probe:
         self._sampled = False
         self.relinked: Linked | None = None
         self.is_revoked = False
-        self._session: Answer | None = None
+        self.stale: Pair | None = None
 
     @property
     def is_local(self) -> bool:
@@ -202,9 +202,10 @@ class Probe:
             self._pair = pair
         return self._pair
 
-    def replace(self, pair: Pair | None) -> None:
-        """Store another pair, as Sonos does when it is given one."""
-        self._pair = pair or self._pair
+    async def adopt(self, pair: Pair | None) -> None:
+        """Go on with another pair, if it is any good: what comes after shall not suffer from what was found before."""
+        if pair is not None and (await self.use(pair)).is_result:
+            self._pair = pair
 
     async def use(
         self,
@@ -236,7 +237,7 @@ class Probe:
             answer = await self.refresh(before)
             self._refreshed = Refreshed(before=before, answer=answer)
             if answer.is_result:
-                self.replace(pair_in(answer))
+                await self.adopt(pair_in(answer))
         return self._refreshed
 
     async def successor(self) -> Pair:

@@ -85,7 +85,7 @@ async def race(probe: Probe) -> str | None:
     pair = await probe.successor()
     answers = await asyncio.gather(*(probe.refresh(pair) for _ in range(AT_ONCE)))
     seen = await _unless_usable(probe, answers)
-    probe.replace(next((given for a in answers if a.is_result and (given := pair_in(a))), None))
+    await probe.adopt(next((given for a in answers if a.is_result and (given := pair_in(a))), None))
     return seen
 
 
@@ -145,8 +145,13 @@ async def _stale(probe: Probe) -> tuple[Pair, SoapFault]:
 
 
 async def _stale_pair(probe: Probe) -> Pair:
-    if probe.options.stale is not None:
-        return probe.options.stale
+    if probe.stale is None:
+        probe.stale = probe.options.stale or await _pair_past_its_time(probe)
+    return probe.stale
+
+
+async def _pair_past_its_time(probe: Probe) -> Pair:
+    """Return the household's own pair, after its time if that may be waited for."""
     pair = await probe.pair()
     seconds = _seconds_left(probe, pair)
     if seconds is None or seconds + _GRACE_SECONDS > probe.options.wait:
@@ -221,7 +226,12 @@ async def fault_pair(probe: Probe) -> str | None:
     """The pair in the fault can be used at once."""
     _, fault = await _stale(probe)
     pair = _pair_of(fault)
-    return "there is no pair in the fault" if pair is None else unless_result(await probe.use(pair))
+    if pair is None:
+        return "there is no pair in the fault"
+    if probe.options.stale is None:
+        # It was the household's own: it goes on with the new one.
+        await probe.adopt(pair)
+    return unless_result(await probe.use(pair))
 
 
 @check(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import aiohttp
 
 from deploy.check.checks import Check
-from deploy.check.client import Client, Clock, Unanswered
+from deploy.check.client import CALLBACK, Client, Clock, Unanswered
 from deploy.check.probe import Options, Probe, Skipped
 from deploy.check.report import Mode, Outcome, Report, State
 from deploy.check.signin import SignIn
@@ -91,9 +91,10 @@ async def _reach(client: Client) -> None:
 async def _mode(client: Client, options: Options) -> Mode:
     """Find out what kind of service it is: by what it answers, in the order in which Sonos tries."""
     household = {"householdId": "Sonos_latchkeycheck_7d55e99a"}
+    device = {"hardware": "Windows", "osVersion": "10", "sonosAppName": "Sonos", "callbackPath": CALLBACK}
     credentials = {"username": options.name or "nobody", "password": options.password or "nothing"}
     try:
-        if (await client.call("getAppLink", household)).is_result:
+        if (await client.call("getAppLink", household | device)).is_result:
             return Mode.APP_LINK
         if (await client.call("getDeviceLinkCode", household)).is_result:
             return Mode.DEVICE_LINK

@@ -7,7 +7,7 @@ from deploy.check.document import ENVELOPE, SMAPI
 from deploy.check.probe import Probe
 from deploy.check.report import EVERY, Mode, Severity
 
-_DEEP, _LARGE, _MANY = 5_000, 2 * 1024 * 1024, 20_000
+_DEEP, _LARGE, _MANY = 5_000, 512 * 1024, 20_000
 _METHODS = {
     Mode.APP_LINK: "getAppLink",
     Mode.DEVICE_LINK: "getDeviceLinkCode",
@@ -128,14 +128,14 @@ async def attributes(probe: Probe) -> str | None:
 
 @check(
     "xml.large",
-    sonos="Sonos's requests are below 4 KiB; a service that takes megabytes from anybody can be filled up by anybody.",
+    sonos="Sonos's requests are below 4 KiB; a service that takes whatever anybody sends can be filled up by anybody.",
     way_out="Refuse bodies above 64 KiB, in front of the parser.",
     source=sources.KEY_REQUIREMENTS,
     severity=Severity.WARNING,
     modes=EVERY,
 )
 async def large(probe: Probe) -> str | None:
-    """A request of two megabytes is refused."""
+    """A request of half a megabyte is refused."""
     try:
         answer = await _send(probe, "x" * _LARGE)
     except Unanswered as error:
