@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from deploy.check.report import EVERY
+from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import HELP, main
 from gateway.smapi.faults import FAULTS
 from shared.settings import PREFIX, Settings
@@ -19,7 +21,12 @@ _NOTICE = "This page is made from the code by `make docs`.\n"
 
 def pages() -> dict[str, str]:
     """Return the content of each page, by file name."""
-    return {"settings.md": settings_page(), "commands.md": commands_page(), "faults.md": faults_page()}
+    return {
+        "settings.md": settings_page(),
+        "commands.md": commands_page(),
+        "faults.md": faults_page(),
+        "check.md": checks_page(),
+    }
 
 
 def settings_page() -> str:
@@ -78,6 +85,34 @@ Row = tuple[tuple[str, ...], FieldInfo, list[str]]
 
 def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[Row]:
     rows: list[Row] = []
+def checks_page() -> str:
+    """Return the page of every check of `latchkey check`: what should be so, what happens if not, and who says so."""
+    lines = [
+        "# Checks",
+        "",
+        _NOTICE,
+        "`latchkey check URL` plays Sonos to any SMAPI service. Name a check or a group with `--only` or `--skip`. A *wrong* is what Sonos's own",
+        "apps and players trip over, or what is unsafe; a *warning* is what some client or some moment will. Both make the exit status 1.",
+    ]
+    for group, title in GROUPS.items():
+        lines += [
+            "",
+            f"## {group}: {title}",
+            "",
+            "| check | should be so | else | what happens then | way out | see |",
+            "|---|---|---|---|---|---|",
+        ]
+        for about in (check.about for check in CHECKS if check.about.group == group):
+            kinds = "" if about.modes == EVERY else f" ({', '.join(sorted(about.modes))})"
+            lines.append(
+                f"| `{about.check_id}`{kinds} | {about.title} | {about.severity.value} | {about.sonos} | {about.way_out} "
+                f"| [{about.source.title}]({about.source.url}) |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], FieldInfo]]:
+    rows: list[tuple[tuple[str, ...], FieldInfo]] = []
     for name, field in model.model_fields.items():
         sections = _sections(field.annotation)
         key = (*path, name, "NAME") if get_origin(field.annotation) is dict else (*path, name)

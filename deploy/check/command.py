@@ -43,7 +43,11 @@ class Person:
 
 @click.command()
 @click.argument("url", required=False)
-@click.option("--auth", type=click.Choice(Mode), help="Kind of service; default: found out by asking.")
+@click.option(
+    "--auth",
+    type=click.Choice([mode.value for mode in Mode]),
+    help="Kind of service; default: found out by asking.",
+)
 @click.option(
     "--user", default="", metavar="NAME", help="Account to sign in with, on the service's own pages."
 )
@@ -178,7 +182,7 @@ def _run(url: str, checks: tuple[Check, ...], options: dict[str, Any]) -> Report
                 url,
                 checks,
                 options=told,
-                mode=options["auth"],
+                mode=Mode(options["auth"]) if options["auth"] else None,
                 clock=clock,
                 random=SystemRandom().token_bytes,
                 sign_in=signs_in,

@@ -232,7 +232,7 @@ async def leak(probe: Probe) -> str | None:
 async def alone(probe: Probe) -> str | None:
     """Nothing but the Fault is in a fault's envelope."""
     faults = await _faults(probe)
-    bad = [a for a in faults if re.search(rb"<(?:[\w.-]+:)?Header[\s>]", a.raw)]
+    bad = [a for a in faults if re.search(rb"<(?:[\w.-]+:)?Header[\s/>]", a.raw)]
     return _listed("a Header beside the Fault", bad)
 
 

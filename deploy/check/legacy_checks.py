@@ -1,6 +1,6 @@
 """Services that Sonos knows as "Session ID", as stateless, or as anonymous; and what a service with tokens answers to their calls."""
 
-from deploy.check import sources
+from deploy.check import schema, sources
 from deploy.check.checks import check, counted, unless_fault, unless_result
 from deploy.check.client import Answer, elements
 from deploy.check.probe import Probe, Skipped
@@ -11,6 +11,12 @@ _STATELESS = frozenset({Mode.STATELESS})
 _ANONYMOUS = frozenset({Mode.ANONYMOUS})
 _ROOT = {"id": "root", "index": "0", "count": "100"}
 _LONGEST_SESSION = 128
+_CLEAR = (
+    "Client.AuthTokenExpired",
+    "Client.LoginUnauthorized",
+    "Client.LoginInvalid",
+    "Client.NOT_LINKED_FAILURE",
+)
 
 
 async def _sign_in(probe: Probe, **changes: str) -> Answer:
@@ -172,6 +178,23 @@ async def legacy_session_id(probe: Probe) -> str | None:
     return unless_fault(await _sign_in(probe, username=probe.letters(12), password=probe.letters(12)))
 
 
+@check(
+    "legacy.upgrade",
+    sonos="A player upgrades each account by such a call; NOT_LINKED_FAILURE and AuthTokenExpired end it, anything else is tried again.",
+    way_out="Answer with a pair, with Client.AuthTokenExpired to have people sign in again, or with Client.NOT_LINKED_FAILURE.",
+    source=sources.UPGRADE,
+    severity=Severity.WARNING,
+)
+async def upgrade(probe: Probe) -> str | None:
+    """A call for a pair without a link code, with the right name and password, gets one, or is told clearly that it will not."""
+    _known(probe)
+    answer = await probe.client.call("getDeviceAuthToken", {"householdId": probe.household}, _login(probe))
+    if not answer.is_result:
+        return unless_fault(answer, *_CLEAR)
+    assert answer.content is not None
+    return counted(schema.problems_of(answer.content, "getDeviceAuthToken"))
+
+
 CHECKS = (
     made_up_account,
     wrong_password,
@@ -183,4 +206,5 @@ CHECKS = (
     stateless_wrong_password,
     anonymous_credentials,
     legacy_session_id,
+    upgrade,
 )

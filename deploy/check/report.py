@@ -19,8 +19,6 @@ class Mode(StrEnum):
 
 LINKING = frozenset({Mode.APP_LINK, Mode.DEVICE_LINK})
 EVERY = frozenset(Mode)
-KNOWING = EVERY - {Mode.ANONYMOUS}
-"""The modes in which a service knows who is asking."""
 
 
 class Severity(StrEnum):

@@ -7,10 +7,10 @@ import aiohttp
 
 from deploy.check.checks import Check
 from deploy.check.client import CALLBACK, Client, Clock, Unanswered
-from deploy.check.probe import Options, Probe, Skipped
+from deploy.check.probe import NOBODY, Options, Probe, Skipped
 from deploy.check.report import Mode, Outcome, Report, State
 from deploy.check.signin import SignIn
-from deploy.check.tls_checks import holds
+from deploy.check.tls_checks import holds, verifying
 
 Browser = Callable[[], aiohttp.ClientSession]
 Watch = Callable[[Check, Outcome | None], None]
@@ -40,10 +40,7 @@ async def run(
         CannotRun: nothing answers there.
     """
     trusted = await holds(endpoint, options.ca_file)
-    context = ssl.create_default_context(cafile=options.ca_file)
-    if not trusted:
-        # tls.chain says so; what else is wrong is worth knowing all the same.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = _context(endpoint, options, trusted=trusted)
 
     def browser() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -65,6 +62,9 @@ async def run(
             browser=browser,
             # Nobody's password goes over a connection that anybody could be at the other end of.
             sign_in=sign_in(browser) if trusted else None,
+            nobody=NOBODY
+            if trusted
+            else "nobody signs in where the certificate does not hold: see tls.chain",
         )
         outcomes = []
         for check in _fitting(checks, found):
@@ -72,6 +72,17 @@ async def run(
             outcomes.append(await _outcome(check, probe))
             watch(check, outcomes[-1])
     return Report(endpoint=endpoint, mode=found, outcomes=tuple(outcomes), figures=_figures(probe))
+
+
+def _context(endpoint: str, options: Options, *, trusted: bool) -> ssl.SSLContext | bool:
+    if not endpoint.startswith("https:") and options.ca_file is None:
+        return True
+    context = verifying(options.ca_file)
+    if not trusted:
+        # The checks of TLS say so; what else is wrong is worth knowing all the same.
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
 
 
 def _fitting(checks: Sequence[Check], mode: Mode) -> list[Check]:

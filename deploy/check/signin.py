@@ -90,7 +90,7 @@ class ByForm:
                 await _Walk(self, http, link).run()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise NotSignedIn(
-                    f"{link.reg_url.partition('?')[0]}: {error or type(error).__name__}"
+                    f"{urlsplit(link.reg_url).netloc}: {error or type(error).__name__}"
                 ) from None
 
 
@@ -161,13 +161,18 @@ class ByApproval:
         parts = urlsplit(self.endpoint)
         url = f"{parts.scheme}://{parts.netloc}/api/links/{quote(link.code, safe='')}/approve"
         headers = {"Authorization": f"Bearer {self.key}"}
-        async with (
-            self.http() as http,
-            http.post(
-                url, json={"subject": self.subject}, headers=headers, timeout=aiohttp.ClientTimeout(total=30)
-            ) as response,
-        ):
-            if response.status >= 300:
-                raise NotSignedIn(
-                    f"the approval was answered with HTTP {response.status}: {(await response.text())[:160]}"
-                )
+        try:
+            async with (
+                self.http() as http,
+                http.post(
+                    url,
+                    json={"subject": self.subject},
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=30),
+                ) as response,
+            ):
+                status, text = response.status, (await response.text())[:160]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotSignedIn(f"the approval was not answered: {error or type(error).__name__}") from None
+        if status >= 300:
+            raise NotSignedIn(f"the approval was answered with HTTP {status}: {text}")

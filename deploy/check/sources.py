@@ -13,7 +13,6 @@ class Source:
 
 _DOCS = "https://docs.sonos.com/docs"
 
-APP_AUTH = Source("Sonos: Add app authentication", f"{_DOCS}/add-app-authentication")
 BROWSER_AUTH = Source("Sonos: Add browser authentication", f"{_DOCS}/add-browser-authentication")
 CREATE_ACCOUNT = Source("Sonos: Add create account", f"{_DOCS}/add-create-account")
 DEVICE_AUTH_TOKEN = Source("Sonos: getDeviceAuthToken", f"{_DOCS}/getdeviceauthtoken")

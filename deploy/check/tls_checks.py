@@ -32,7 +32,7 @@ class _Refused(Exception):
     """No handshake; the message is OpenSSL's."""
 
 
-async def _handshake(endpoint: str, context: ssl.SSLContext) -> bytes:
+async def _handshake(endpoint: str, make: Callable[[], ssl.SSLContext]) -> bytes:
     """Shake hands and return the certificate of the server, in DER.
 
     Raises:
@@ -45,7 +45,7 @@ async def _handshake(endpoint: str, context: ssl.SSLContext) -> bytes:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(
-                host, parts.port or 443, ssl=context, server_hostname=host
+                host, parts.port or 443, ssl=make(), server_hostname=host
             )
     except (ssl.SSLError, OSError, TimeoutError) as error:
         raise _Refused(getattr(error, "verify_message", "") or str(error) or type(error).__name__) from None
@@ -58,10 +58,21 @@ async def _handshake(endpoint: str, context: ssl.SSLContext) -> bytes:
     return bytes(certificate)
 
 
+def verifying(ca_file: str | None) -> ssl.SSLContext:
+    """Return what verifies certificates, and otherwise takes more than Python by itself: suites are checked elsewhere."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_ciphers("DEFAULT")
+    return context
+
+
+def _careless(context: ssl.SSLContext) -> None:
+    context.set_ciphers("ALL:@SECLEVEL=0")
+
+
 async def holds(endpoint: str, ca_file: str | None) -> bool:
     """Tell whether the certificate is one that clients accept; without https there is none to doubt."""
     try:
-        await _handshake(endpoint, ssl.create_default_context(cafile=ca_file))
+        await _handshake(endpoint, lambda: verifying(ca_file))
     except Skipped:
         return True
     except _Refused:
@@ -95,7 +106,7 @@ def _old(context: ssl.SSLContext) -> None:
 
 async def _unless_offered(probe: Probe, prepare: Callable[[ssl.SSLContext], None], what: str) -> str | None:
     try:
-        await _handshake(probe.client.endpoint, _unverified(prepare))
+        await _handshake(probe.client.endpoint, lambda: _unverified(prepare))
     except _Refused as refused:
         return f"no handshake with {what}: {refused}"
     return None
@@ -128,7 +139,7 @@ async def https(probe: Probe) -> str | None:
 async def chain(probe: Probe) -> str | None:
     """The certificate is for this name, and its chain leads to a known root."""
     try:
-        await _handshake(probe.client.endpoint, ssl.create_default_context(cafile=probe.options.ca_file))
+        await _handshake(probe.client.endpoint, lambda: verifying(probe.options.ca_file))
     except _Refused as refused:
         return str(refused)
     return None
@@ -144,7 +155,9 @@ async def chain(probe: Probe) -> str | None:
 async def days(probe: Probe) -> str | None:
     """The certificate is good for more than thirty days."""
     try:
-        certificate = x509.load_der_x509_certificate(await _handshake(probe.client.endpoint, _unverified()))
+        certificate = x509.load_der_x509_certificate(
+            await _handshake(probe.client.endpoint, lambda: _unverified(_careless))
+        )
     except _Refused as refused:
         return str(refused)
     left = (certificate.not_valid_after_utc.timestamp() - probe.clock.now()) / _DAY
@@ -205,7 +218,7 @@ async def curve(probe: Probe) -> str | None:
 async def old_versions(probe: Probe) -> str | None:
     """TLS 1.0 and 1.1 are refused."""
     try:
-        await _handshake(probe.client.endpoint, _unverified(_old))
+        await _handshake(probe.client.endpoint, lambda: _unverified(_old))
     except _Refused:
         return None
     return "one of them is accepted"

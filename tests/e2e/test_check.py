@@ -20,7 +20,7 @@ from deploy.check.client import Pair
 from deploy.check.probe import Options
 from deploy.check.report import Mode, Report, State
 from deploy.check.run import run
-from deploy.check.signin import ByForm
+from deploy.check.signin import ByBrowser, ByForm
 from deploy.check.table import CHECKS, selected
 from tests.e2e.test_link import link_household
 from tests.play.database import execute
@@ -161,16 +161,23 @@ def revoking(server: str) -> str:
     return shlex.join([sys.executable, "-ISc", script, server.removeprefix("http://")])
 
 
-KINDS = {"session": ("/session", Mode.SESSION_ID), "open": ("/open", Mode.ANONYMOUS)}
+KINDS = {
+    "link": ("/smapi", Mode.APP_LINK),
+    "session": ("/session", Mode.SESSION_ID),
+    "header": ("/header", Mode.STATELESS),
+    "open": ("/open", Mode.ANONYMOUS),
+}
+ABOUT_LINKS = {"session-id-for-anybody", "header-token-ignored"}
 
 
 @pytest.mark.parametrize("name", WRONGS)
 async def test_fault_is_found_and_none_invented(wrong_server: str, clock: Clock, name: str) -> None:
     """With one thing wrong, the checks that are about it say so, and no other."""
     await make_wrong(clock, name)
-    path, mode = KINDS.get(name.partition("-")[0], ("/smapi", Mode.APP_LINK))
+    kind = "link" if name in ABOUT_LINKS else name.partition("-")[0]
+    path, mode = KINDS.get(kind, KINDS["link"])
     revoke = revoking(wrong_server) if name.startswith("revoked") else ""
-    slow = 1.0 if name == "slow-poll" else 20.0
+    slow = 1.0 if "slow" in name else 20.0
     report = await checked(f"{wrong_server}{path}", clock, mode=mode, wait=WAIT, revoke=revoke, slow=slow)
 
     assert set(WRONGS[name][1].split()) == set(found(report)), found(report)
@@ -178,16 +185,17 @@ async def test_fault_is_found_and_none_invented(wrong_server: str, clock: Clock,
 
 @pytest.mark.parametrize(
     ("path", "mode"),
-    [("/smapi", Mode.APP_LINK), ("/session", Mode.SESSION_ID), ("/open", Mode.ANONYMOUS)],
-    ids=lambda value: str(value).strip("/"),
+    KINDS.values(),
+    ids=KINDS,
 )
 async def test_right_service_of_another_make_is_clean(
     wrong_server: str, clock: Clock, path: str, mode: Mode
 ) -> None:
     """With nothing wrong nothing is found; its kind is found out, and next to nothing is left unlooked at."""
     await make_wrong(clock)
+    told = mode if mode is Mode.STATELESS else None
     report = await checked(
-        f"{wrong_server}{path}", clock, mode=None, wait=WAIT, slow=20.0, revoke=revoking(wrong_server)
+        f"{wrong_server}{path}", clock, mode=told, wait=WAIT, slow=20.0, revoke=revoking(wrong_server)
     )
     left = {name for name in skipped(report) if not name.startswith("tls.")}
 
@@ -204,6 +212,18 @@ async def test_right_service_bears_its_load(wrong_server: str, clock: Clock) -> 
 
     assert ({}, {}) == (found(report), skipped(report))
     assert (4, 12) == (report.figures["load: households"], report.figures["load: polls"])
+
+
+async def test_service_that_does_not_bear_it(wrong_server: str, clock: Clock) -> None:
+    """A service that rations polls is found out by households that poll for long."""
+    await make_wrong(clock, "polls-rationed")
+    report = await checked(
+        f"{wrong_server}/smapi", clock, mode=None, only=("load",), load=1, load_seconds=105.0, slow=20.0
+    )
+
+    assert {"load.polls": "getDeviceAuthToken: HTTP 500 with the fault Server.ServiceUnavailable"} == found(
+        report
+    )
 
 
 async def test_nobody_signs_in(wrong_server: str, clock: Clock) -> None:
@@ -242,6 +262,7 @@ async def test_there_are_enough_ways_to_be_wrong() -> None:
 
 
 UNPROVEN = {
+    "load.polls",  # by a test of its own
     # With certificates of its own: tests/unit/deploy/test_check_tls.py.
     *(f"tls.{name}" for name in ("https", "chain", "days", "s2", "s1", "curve", "old-versions")),
 }
@@ -285,6 +306,30 @@ async def _started(system: System) -> Pair:
 async def our_clock() -> AsyncIterator[Clock]:
     async with aiohttp.ClientSession() as http:
         yield Clock(http, None)
+
+
+async def test_person_signs_in_by_browser(ours: tuple[System, Pair], our_clock: Clock) -> None:
+    """The page is shown; while somebody signs in there, the run polls as Sonos does."""
+    system, _ = ours
+    pages: asyncio.Queue[str] = asyncio.Queue()
+
+    async def somebody() -> None:
+        async with Person() as person:
+            await person.complete((await pages.get()).rpartition(" ")[2])
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(somebody())
+        report = await run(
+            system.endpoint,
+            selected(("link.completes", "use", "relink"), ()),
+            options=Options(slow=20.0),
+            mode=None,
+            clock=our_clock,
+            random=os.urandom,
+            sign_in=lambda _: ByBrowser(say=pages.put_nowait, opens=False),
+        )
+
+    assert ({}, {"relink.works", "relink.same-user"}) == (found(report), set(skipped(report)))
 
 
 async def test_ours_is_clean(ours: tuple[System, Pair], our_clock: Clock) -> None:

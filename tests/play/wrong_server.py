@@ -19,9 +19,9 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from socketserver import ThreadingMixIn
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from lxml import etree
 from spyne import Application, Boolean, ComplexModel, Fault, Integer, Service, Unicode, rpc
@@ -94,7 +94,7 @@ class _Smapi(ComplexModel):
 
 
 class DeviceLink(_Smapi):
-    _type_info = [
+    _type_info: ClassVar = [
         ("regUrl", Unicode),
         ("linkCode", Unicode),
         ("showLinkCode", Boolean),
@@ -103,27 +103,27 @@ class DeviceLink(_Smapi):
 
 
 class AppLinkInfo(_Smapi):
-    _type_info = [("appUrlStringId", Unicode), ("deviceLink", DeviceLink)]
+    _type_info: ClassVar = [("appUrlStringId", Unicode), ("deviceLink", DeviceLink)]
 
 
 class AppLink(_Smapi):
-    _type_info = [("authorizeAccount", AppLinkInfo)]
+    _type_info: ClassVar = [("authorizeAccount", AppLinkInfo)]
 
 
 class UserInfo(_Smapi):
-    _type_info = [("userIdHashCode", Unicode), ("accountTier", Unicode), ("nickname", Unicode)]
+    _type_info: ClassVar = [("userIdHashCode", Unicode), ("accountTier", Unicode), ("nickname", Unicode)]
 
 
 class TokenPair(_Smapi):
-    _type_info = [("authToken", Unicode), ("privateKey", Unicode), ("userInfo", UserInfo)]
+    _type_info: ClassVar = [("authToken", Unicode), ("privateKey", Unicode), ("userInfo", UserInfo)]
 
 
 class LastUpdate(_Smapi):
-    _type_info = [("catalog", Unicode), ("favorites", Unicode), ("pollInterval", Integer)]
+    _type_info: ClassVar = [("catalog", Unicode), ("favorites", Unicode), ("pollInterval", Integer)]
 
 
 class MediaList(_Smapi):
-    _type_info = [("index", Integer), ("count", Integer), ("total", Integer)]
+    _type_info: ClassVar = [("index", Integer), ("count", Integer), ("total", Integer)]
 
 
 def fault(code, string="It cannot be done", number=None, info="Start again", detail=None):
@@ -160,7 +160,7 @@ def kind_of(ctx):
 
 
 def token_of(ctx):
-    token = sent(ctx, "loginToken", "token")
+    token = None if wrong("header-token-ignored") else sent(ctx, "loginToken", "token")
     authorization = ctx.transport.req.get("HTTP_AUTHORIZATION", "")
     if not token and authorization.startswith("Bearer ") and not wrong("bearer-ignored"):
         token = authorization.removeprefix("Bearer ")
@@ -244,7 +244,7 @@ def successor(pair):
             link = Link(
                 code="", device="", household=pair.household, asked={}, born=0, device_id=pair.device_id
             )
-            pair.successor = new_pair(link, pair.user_hash)
+            pair.successor = new_pair(link, "0" * 32 if wrong("refresh-changes-hash") else pair.user_hash)
             if wrong("refresh-dead"):
                 del state.pairs[pair.successor.token]
         return pair.successor
@@ -315,6 +315,26 @@ def find_link(code):
     return state.links.get(code)
 
 
+def polled(code, device, household):
+    """The link that a poll is about, completed; refuses every other."""
+    if wrong("upgrade-for-anybody") and not code:
+        link = Link(code="", device="", household=household, asked={}, born=state.now())
+        link.pair = new_pair(link, user_hash())
+        return link
+    if wrong("upgrade-untyped") and not code:
+        raise fault("Server.ServiceUnknownError")
+    link = find_link(code)
+    if link is None and code and wrong("retry-for-unknown"):
+        raise pending()
+    if link is None or state.now() - link.born > life_of_codes():
+        raise failure()
+    if link.pair is None:
+        raise pending()
+    if device != link.device and not (wrong("hidden-half-ignored") or wrong("hidden-half-empty")):
+        raise failure()
+    return link
+
+
 def user_hash():
     count = state.linked if wrong("hash-changes") else 0
     return hashlib.md5(f"{NAME} {count}".encode(), usedforsecurity=False).hexdigest()
@@ -346,18 +366,7 @@ class Smapi(Service):
             raise fault("Server.ServiceUnavailable")
         if wrong("slow-poll") and state.polls.total() == 1:
             time.sleep(SLOW_SECONDS)
-        link = find_link(linkCode)
-        if wrong("upgrade-for-anybody") and not linkCode:
-            link = Link(code="", device="", household=householdId, asked={}, born=state.now())
-            link.pair = new_pair(link, user_hash())
-        elif link is None and wrong("retry-for-unknown"):
-            raise pending()
-        elif link is None or state.now() - link.born > life_of_codes():
-            raise failure()
-        elif link.pair is None:
-            raise pending()
-        elif linkDeviceId != link.device and not (wrong("hidden-half-ignored") or wrong("hidden-half-empty")):
-            raise failure()
+        link = polled(linkCode, linkDeviceId, householdId)
         if wrong("pair-anew"):
             link.pair = new_pair(link, user_hash())
         return as_result(link.pair, with_key=not wrong("no-private-key"))
@@ -388,7 +397,9 @@ class Smapi(Service):
         return info
 
     @rpc(Unicode, Unicode, _returns=Unicode, _out_variable_name="getSessionIdResult")
-    def getSessionId(ctx, username, password):  # noqa: N802, N803, N805
+    def getSessionId(ctx, username, password):  # noqa: N802, N805
+        if kind_of(ctx) == "smapi" and wrong("session-id-for-anybody"):
+            return "s" + secrets.token_hex(16)
         if kind_of(ctx) != "session":
             raise fault("Client.MethodNotSupported")
         if username != NAME or (password != PASSWORD and not wrong("session-any-password")):
@@ -412,6 +423,8 @@ class Smapi(Service):
     @rpc(Unicode, Integer, Integer, _returns=MediaList, _out_variable_name="getMetadataResult")
     def getMetadata(ctx, id, index, count):  # noqa: A002, N802, N805
         check(ctx)
+        if token_of(ctx) and wrong("root-missing"):
+            raise fault("Client.ItemNotFound")
         return MediaList(index=0, count=0, total=0)
 
     @rpc(Unicode, _body_style="wrapped")
@@ -422,6 +435,8 @@ class Smapi(Service):
 
 
 def pending():
+    if wrong("pending-untyped"):
+        return fault("Server.ServiceUnavailable")
     return fault("Client.NOT_LINKED_RETRY", number=None if wrong("retry-without-5") else 5)
 
 
@@ -431,16 +446,38 @@ def only_links(ctx):
 
 
 def check(ctx):
-    kind, token = kind_of(ctx), token_of(ctx)
+    """Refuse whoever may not ask, by the kind of service."""
+    token = token_of(ctx)
     if token and token not in state.pairs and wrong("unknown-token-empty"):
         return
-    if kind == "smapi":
-        caller(ctx)
-    elif kind == "session":
-        session = sent(ctx, "sessionId")
-        if not session or session not in state.sessions:
-            unknown = "Client.LoginInvalid" if wrong("session-unknown-login") else "Client.SessionIdInvalid"
-            raise fault(unknown)
+    {"smapi": caller, "header": check_login, "session": check_session, "open": check_nobody}[kind_of(ctx)](
+        ctx
+    )
+
+
+def check_login(ctx):
+    name, password = sent(ctx, "login", "username"), sent(ctx, "login", "password")
+    if not name:
+        raise fault("Client.LoginUnauthorized")
+    if (name, password) != (NAME, PASSWORD) and not wrong("header-any-password"):
+        raise fault("Client.LoginInvalid")
+    if wrong("header-in-vain"):
+        raise fault("Client.LoginDisabled")
+
+
+def check_session(ctx):
+    session = sent(ctx, "sessionId")
+    if not session and wrong("session-not-needed"):
+        return
+    if session not in state.sessions:
+        raise fault("Client.LoginInvalid" if wrong("session-unknown-login") else "Client.SessionIdInvalid")
+    if wrong("session-in-vain"):
+        raise fault("Client.LoginUnauthorized")
+
+
+def check_nobody(ctx):
+    if token_of(ctx) and wrong("open-refuses-tokens"):
+        raise fault("Client.LoginUnauthorized")
 
 
 _smapi = WsgiApplication(
@@ -497,6 +534,10 @@ def _page(environ, start_response):
         return _plain(start_response, "200 OK", "<h1>This code has been used</h1>", "text/html")
     if environ["REQUEST_METHOD"] == "POST":
         sent_form = parse_qs(_body(environ).decode())
+        if wrong("link-once") and any(
+            each.pair and each.household == link.household for each in state.links.values()
+        ):
+            return _plain(start_response, "200 OK", "<h1>This household is linked already</h1>", "text/html")
         if (sent_form.get("user"), sent_form.get("pass")) == ([NAME], [PASSWORD]):
             state.linked += 1
             link.pair = new_pair(link, user_hash())
@@ -550,6 +591,8 @@ class _Input:
 
 def _guarded(body):
     """What the library is given, or why it is not."""
+    if body.count(b"=") > 10000 and wrong("attributes-slow"):
+        time.sleep(SLOW_SECONDS)
     if len(body) > 65536 and not wrong("size-unbounded"):
         return body, "size"
     if b"<!DOCTYPE" in body:
@@ -583,44 +626,75 @@ def _refused(start_response):
     ]
 
 
+#: Name -> (where, what is replaced, by what).
+_REPLACED = {
+    "fault-of-soap-12": (
+        b"LoginUnauthorized",
+        rb"<faultcode>.*</faultstring>",
+        b"<Code><Value>Client.LoginUnauthorized</Value></Code><Reason><Text>no</Text></Reason>",
+    ),
+    "fault-without-string": (b"Fault>", rb"<faultstring.*?</faultstring>", b""),
+    "fault-beside-header": (b"Fault>", rb"(<soap11env:Body)", rb"<soap11env:Header/>\1"),
+    "flag-spelt": (b"", b">false<", b">False<"),
+    "ampersand-raw": (b"", b"&amp;", b"&"),
+    "nickname-first": (
+        b"",
+        rb"(<tns:userIdHashCode>.*)(<tns:nickname>.*?</tns:nickname>)",
+        rb"\2\1",
+    ),
+}
+
+
 def _spoilt(status, headers, raw):
-    is_fault = b"Fault>" in raw
-    if is_fault and wrong("fault-status-200"):
+    if wrong("fault-status-200") and b"Fault>" in raw:
         status = "200 OK"
-    if is_fault and wrong("fault-status-401") and b"LoginUnauthorized" in raw:
+    if wrong("fault-status-401") and b"LoginUnauthorized" in raw:
         status = "401 Unauthorized"
-    if is_fault and wrong("fault-of-soap-12") and b"LoginUnauthorized" in raw:
-        raw = re.sub(
-            rb"<faultcode>.*</faultstring>",
-            b"<Code><Value>Client.LoginUnauthorized</Value></Code><Reason><Text>no</Text></Reason>",
-            raw,
-        )
-    if wrong("fault-without-string"):
-        raw = re.sub(rb"<faultstring>.*?</faultstring>", b"", raw)
-    if b"TokenRefreshRequired" in raw and not wrong("stale-string"):
-        raw = raw.replace(b"<faultstring>", b'<faultstring xml:lang="en">')
     if wrong("content-type-soap-12"):
         headers["Content-Type"] = "application/soap+xml; charset=utf-8"
-    if wrong("flag-spelt"):
-        raw = raw.replace(b">false<", b">False<")
-    if wrong("ampersand-raw"):
-        raw = raw.replace(b"&amp;", b"&")
-    if wrong("nickname-first"):
-        raw = re.sub(rb"(<tns:userIdHashCode>.*)(<tns:nickname>.*?</tns:nickname>)", rb"\2\1", raw)
+    if b"TokenRefreshRequired" in raw:
+        raw = raw.replace(b"<faultstring>", b'<faultstring xml:lang="en">')
+    for name, (where, what, by) in _REPLACED.items():
+        if wrong(name) and where in raw:
+            raw = re.sub(what, by, raw)
     return status, headers, raw
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    request_queue_size = 128
+class _Handler(BaseHTTPRequestHandler):
+    """Keeps connections open, as the server that comes with Python for WSGI does not; and sends an answer in one piece."""
 
+    protocol_version = "HTTP/1.1"
 
-class _Silent(WSGIRequestHandler):
+    def handle_any(self):
+        path, _, query = self.path.partition("?")
+        length = int(self.headers.get("Content-Length") or 0)
+        environ = {
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(length),
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": sys.argv[1],
+            "wsgi.input": _Input(self.rfile.read(length)),
+            "wsgi.url_scheme": "http",
+            **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()},
+        }
+        answer = []
+        body = b"".join(application(environ, lambda *head: answer.extend(head)))
+        status, headers = answer
+        lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
+        if "Content-Length" not in dict(headers):
+            lines.append(f"Content-Length: {len(body)}")
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    do_GET = do_POST = do_PUT = handle_any  # noqa: N815
+
     def log_message(self, *_):
         pass
 
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    with make_server("127.0.0.1", int(sys.argv[1]), application, _Server, _Silent) as server:
+    with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler) as server:
         server.serve_forever()

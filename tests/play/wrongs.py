@@ -5,6 +5,19 @@ from deploy.check.dialects import DIALECTS
 _EVERY_DIALECT = " ".join(f"dialect.{each.name}" for each in DIALECTS)
 _HOUSEHOLD_ALONE = " ".join(f"dialect.{each.name}" for each in DIALECTS if each.only_household)
 
+_EVERY_USE = " ".join(
+    f"use.{name}"
+    for name in (
+        "account-action",
+        "header",
+        "last-update",
+        "other-device",
+        "other-household",
+        "root",
+        "without-key",
+    )
+)
+
 #: Name -> (what is wrong, the checks that find it).
 WRONGS: dict[str, tuple[str, str]] = {
     # HTTP and faults
@@ -21,6 +34,7 @@ WRONGS: dict[str, tuple[str, str]] = {
     "fault-without-string": ("Faults have no faultstring.", "fault.shape refresh.fault-string"),
     "fault-detail-bare": ("What is in detail has no namespace (airsonic).", "fault.detail"),
     "fault-leaks": ("The text of a fault is a stack trace.", "fault.leak refresh.fault-string"),
+    "fault-beside-header": ("A fault stands beside a Header.", "fault.alone"),
     "revoked-has-number": ("AuthTokenExpired carries a SonosError.", "fault.number revoke.number"),
     "content-type-soap-12": ("Answers say application/soap+xml.", "http.content-type"),
     "unknown-method-empty": (
@@ -42,7 +56,7 @@ WRONGS: dict[str, tuple[str, str]] = {
     "flag-spelt": ("showLinkCode is `False`, as Python writes it.", "link.answer link.both-calls"),
     "ampersand-raw": (
         "The & in regUrl is not escaped.",
-        f"http.soap link.answer link.both-calls {_EVERY_DIALECT}",
+        f"http.soap link.answer link.both-calls link.household link.stale-credentials {_EVERY_DIALECT}",
     ),
     "whole-request-demanded": (
         "getAppLink without hardware is refused (validation by the schema).",
@@ -57,11 +71,16 @@ WRONGS: dict[str, tuple[str, str]] = {
     "page-injects": ("The page shows unescaped what came with the call.", "link.page-injection"),
     "device-link-breaks": ("getDeviceLinkCode is answered with a page of HTML.", "http.soap link.both-calls"),
     # Polls
+    "pending-untyped": (
+        "What is not finished is ServiceUnavailable (a fork of Navidrome).",
+        f"link.life link.stale-credentials poll.limit poll.pending {_EVERY_DIALECT}",
+    ),
     "retry-for-unknown": ("Unknown codes are pending (bonob, airsonic).", "poll.forged poll.altered"),
     "retry-without-5": ("NOT_LINKED_RETRY has no SonosError.", "poll.pending-number"),
     "failure-without-6": ("NOT_LINKED_FAILURE has no SonosError.", "poll.failure-number"),
     "prefix-of-code": ("The beginning of a code is enough.", "poll.altered"),
     "polls-rationed": ("Polls are rationed (a fork of Navidrome).", "poll.limit"),
+    "upgrade-untyped": ("An upgrade is an untyped failure.", "legacy.upgrade"),
     "upgrade-for-anybody": ("A poll without a code gets a token.", "poll.no-code poll.made-up-login"),
     # Pairs
     "no-private-key": (
@@ -88,8 +107,14 @@ WRONGS: dict[str, tuple[str, str]] = {
     "token-unsigned": ("The signature of a token is not looked at.", "use.altered-token"),
     "hidden-half-ignored": ("linkDeviceId is not looked at.", "token.device"),
     "pair-anew": ("Each poll makes another pair.", "token.repeat"),
+    "link-once": ("A household can link once (TIDAL, by SoCo's account).", "relink.works"),
     "code-used-twice": ("A used code can be used again, by whoever has the address.", "token.single-use"),
     # Use
+    "header-token-ignored": (
+        "The SOAP header is not looked at.",
+        f"refresh.explicit refresh.stale relink.works {_EVERY_USE} user.same",
+    ),
+    "root-missing": ("The root cannot be opened.", "use.root"),
     "key-demanded": ("Calls without the key are refused.", "refresh.fault-bearer use.bearer use.without-key"),
     "bearer-ignored": ("The Authorization header is not looked at.", "refresh.fault-bearer use.bearer"),
     "household-compared": (
@@ -116,6 +141,7 @@ WRONGS: dict[str, tuple[str, str]] = {
         "The new pair does not work.",
         "refresh.fault-pair refresh.fault-repeat refresh.lost-answer refresh.race refresh.works",
     ),
+    "refresh-changes-hash": ("A refresh gives another userIdHashCode.", "refresh.same-user"),
     "refresh-any-key": ("The key is not looked at.", "refresh.wrong-key"),
     "stale-is-expired": ("A stale token is AuthTokenExpired.", "refresh.stale"),
     "stale-string": ("The text of TokenRefreshRequired is another (node-sonos-ts).", "refresh.fault-string"),
@@ -131,6 +157,12 @@ WRONGS: dict[str, tuple[str, str]] = {
         "A wrong password is SessionIdInvalid.",
         "session.made-up-account session.wrong-password",
     ),
+    "session-id-for-anybody": ("A service with tokens gives session ids to anybody.", "legacy.session-id"),
+    "session-in-vain": ("Session ids are of no use.", "session.use"),
+    "session-not-needed": ("Nobody needs a session id.", "session.none"),
+    "header-any-password": ("Any password in the header will do.", "stateless.wrong-password"),
+    "header-in-vain": ("The right password in the header is of no use.", "stateless.use"),
+    "open-refuses-tokens": ("The anonymous service refuses tokens.", "anonymous.credentials dialect.noson"),
     "open-wants-token": ("The anonymous service wants a token for getLastUpdate.", "use.last-update"),
     # XML
     "entities": ("Entities are resolved.", "xml.document-type xml.external-entity"),
@@ -139,5 +171,6 @@ WRONGS: dict[str, tuple[str, str]] = {
         "xml.document-type xml.entity-bomb xml.external-entity",
     ),
     "size-unbounded": ("Requests may have any size.", "xml.large"),
+    "attributes-slow": ("Many attributes take long.", "xml.attributes"),
     "rubbish-is-html": ("What is no XML gets HTTP 400 and a page.", "xml.deep xml.rubbish"),
 }
