@@ -54,13 +54,17 @@ def body_of(raw: bytes) -> Element:
 def _parsed(raw: bytes) -> Element:
     if not raw.strip():
         raise Unreadable("nothing at all")
+    if b"\0" in raw:
+        # Where a document type could hide from whoever looks for its bytes.
+        raise Unreadable("a document that is not in UTF-8")
     if b"<!DOCTYPE" in raw:
         raise Unreadable("a document with a document type, which SOAP forbids")
     parser = XMLParser()  # noqa: S314 - no document type gets here
     try:
         parser.feed(raw)
         root: Element = parser.close()
-    except ParseError as error:
+    except (ParseError, ValueError, LookupError) as error:
+        # The latter two are about encodings that nobody knows.
         raise Unreadable(f"no well-formed XML ({error})") from None
     return root
 

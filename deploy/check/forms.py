@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -96,8 +97,10 @@ class Page:
 def read_page(text: str, url: str) -> Page:
     """Read a page of HTML."""
     reader = _Reader(url)
-    reader.feed(text)
-    reader.close()
+    with suppress(AssertionError):
+        # The parser of Python 3.11 gives up like this on `<![` and what does not belong behind it.
+        reader.feed(text)
+        reader.close()
     return Page(
         forms=tuple(reader.forms), refresh=reader.refresh, text=" ".join("".join(reader.text).split())
     )

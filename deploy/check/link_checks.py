@@ -111,6 +111,9 @@ async def code_secret(probe: Probe) -> str | None:
         for pattern, size in (("[a-z]", 26), ("[A-Z]", 26), ("[0-9]", 10), ("[^a-zA-Z0-9]", 2))
         if re.search(pattern, first.code + second.code)
     )
+    most = min(len(first.code), len(second.code)) * math.log2(alphabet)
+    if most < _FEWEST_BITS and first.device_id is None:
+        return f"it has {most:.0f} bits at most, and no linkDeviceId stands beside it"
     differ = sum(a != b for a, b in zip(first.code, second.code, strict=False))
     bits = max(differ, abs(len(first.code) - len(second.code))) * math.log2(alphabet)
     return f"two codes in a row differ by no more than {bits:.0f} bits" if bits < _FEWEST_BITS / 2 else None

@@ -154,6 +154,8 @@ async def _pair_past_its_time(probe: Probe) -> Pair:
     """Return the household's own pair, after its time if that may be waited for."""
     pair = await probe.pair()
     seconds = _seconds_left(probe, pair)
+    if seconds is None and probe.options.wait:
+        return await _found_stale(probe, pair)
     if seconds is None or seconds + _GRACE_SECONDS > probe.options.wait:
         left = "an unknown time" if seconds is None else f"{seconds:.0f} s"
         raise Skipped(
@@ -162,6 +164,16 @@ async def _pair_past_its_time(probe: Probe) -> Pair:
     if seconds >= 0:
         await probe.clock.sleep(seconds + _GRACE_SECONDS)
     return pair
+
+
+async def _found_stale(probe: Probe, pair: Pair) -> Pair:
+    """Return the pair once the service does not take it any more; it is tried once a minute."""
+    give_up = probe.clock.monotonic() + probe.options.wait
+    while probe.clock.monotonic() < give_up:
+        await probe.clock.sleep(_ONCE_A_MINUTE)
+        if not (await probe.use(pair)).is_result:
+            return pair
+    raise Skipped(f"the token still holds after {probe.options.wait:.0f} s: --wait SECONDS, or --stale-token")
 
 
 def _seconds_left(probe: Probe, pair: Pair) -> float | None:

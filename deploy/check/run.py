@@ -140,7 +140,8 @@ async def _state(check: Check, probe: Probe) -> tuple[State, str]:
         return State.SKIPPED, str(skipped)
     except Unanswered as error:
         return State.FOUND, str(error)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        # A value of the service's that cannot go into a header or an address is a finding, too.
         return State.FOUND, str(error) or type(error).__name__
     return (State.CLEAN, "") if said is None else (State.FOUND, said)
 

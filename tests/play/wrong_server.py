@@ -242,7 +242,12 @@ def successor(pair):
         pair.refreshes += 1
         if pair.successor is None:
             link = Link(
-                code="", device="", household=pair.household, asked={}, born=0, device_id=pair.device_id
+                code=new_code(""),
+                device="",
+                household=pair.household,
+                asked={},
+                born=0,
+                device_id=pair.device_id,
             )
             pair.successor = new_pair(link, "0" * 32 if wrong("refresh-changes-hash") else pair.user_hash)
             if wrong("refresh-dead"):
@@ -269,6 +274,8 @@ def new_code(household):
     if wrong("code-of-36"):
         text = secrets.token_hex(16)
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    if wrong("code-of-8-bare"):
+        return "a" + secrets.token_hex(4)[:7]
     if wrong("code-numeric"):
         return str(secrets.randbelow(10**20) + 10**20)
     if wrong("code-counts"):
@@ -299,8 +306,14 @@ def new_link(ctx, household, asked):
         regUrl=f"http://{ctx.transport.req['HTTP_HOST']}/page?linkCode={code}&from=sonos",
         linkCode=code,
         showLinkCode=False,
-        linkDeviceId="" if wrong("hidden-half-empty") else link.device,
+        linkDeviceId=hidden_half(link),
     )
+
+
+def hidden_half(link):
+    if wrong("code-of-8-bare"):
+        return None
+    return "" if wrong("hidden-half-empty") else link.device
 
 
 def life_of_codes():
@@ -330,7 +343,7 @@ def polled(code, device, household):
         raise failure()
     if link.pair is None:
         raise pending()
-    if device != link.device and not (wrong("hidden-half-ignored") or wrong("hidden-half-empty")):
+    if (device or "") != (hidden_half(link) or "") and not wrong("hidden-half-ignored"):
         raise failure()
     return link
 

@@ -47,6 +47,10 @@ WRONGS: dict[str, tuple[str, str]] = {
     # Links
     "code-of-36": ("The code is a UUID with its dashes (bonob #283).", "link.code-length"),
     "code-numeric": ("The code is a number (node-sonos-ts).", "link.code-shape"),
+    "code-of-8-bare": (
+        "The code has 8 characters, and there is no linkDeviceId (JellyfinSonos).",
+        "link.code-secret",
+    ),
     "code-counts": ("Codes are counted.", "link.code-secret"),
     "code-of-household": ("The household has one code for ever.", "link.code-secret"),
     "code-for-ever": ("A code never ends (bonob).", "link.expiry"),
