@@ -5,10 +5,11 @@ import shlex
 
 from deploy.check import sources
 from deploy.check.checks import check, unless_fault, unless_result
-from deploy.check.probe import Linked, Probe, Skipped, pair_in
+from deploy.check.codes import AUTH_FAULTS
+from deploy.check.probe import Linked, Probe
+from deploy.check.reading import Skipped, pair_in
 from deploy.check.report import Severity
 from deploy.check.signin import NotSignedIn
-from deploy.check.token_checks import AUTH_FAULTS
 
 _COMMAND_SECONDS = 60
 REVOCATION_SECONDS = 60.0

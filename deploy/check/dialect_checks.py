@@ -3,7 +3,8 @@
 from deploy.check.checks import Check, Look, unless_fault, unless_result
 from deploy.check.client import CALLBACK, Answer
 from deploy.check.dialects import DIALECTS, Dialect
-from deploy.check.probe import Probe, link_in
+from deploy.check.probe import Probe
+from deploy.check.reading import link_in
 from deploy.check.report import EVERY, About, Mode
 
 _METHODS = {Mode.APP_LINK: "getAppLink", Mode.DEVICE_LINK: "getDeviceLinkCode"}

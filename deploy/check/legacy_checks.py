@@ -3,7 +3,8 @@
 from deploy.check import schema, sources
 from deploy.check.checks import check, counted, unless_fault, unless_result
 from deploy.check.client import Answer, elements
-from deploy.check.probe import Probe, Skipped
+from deploy.check.probe import Probe
+from deploy.check.reading import Skipped
 from deploy.check.report import LINKING, Mode, Severity
 
 _SESSION = frozenset({Mode.SESSION_ID})

@@ -6,8 +6,9 @@ import math
 from deploy.check import sources
 from deploy.check.checks import check, counted, unless_fault
 from deploy.check.client import Answer, Unanswered
-from deploy.check.link_checks import RETRY
-from deploy.check.probe import POLL_SECONDS, Probe, Skipped, link_in
+from deploy.check.codes import RETRY
+from deploy.check.probe import POLL_SECONDS, Probe
+from deploy.check.reading import Skipped, link_in
 
 MOST_HOUSEHOLDS = 500
 LONGEST_SECONDS = 600.0

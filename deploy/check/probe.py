@@ -4,8 +4,6 @@ Nothing is asked for before a check needs it, so that any selection of checks ru
 """
 
 import base64
-import binascii
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from deploy.check.client import (
     headers_for,
     login_token,
 )
+from deploy.check.reading import Skipped, link_in, pair_in
 from deploy.check.report import Mode
 from deploy.check.signin import Link, NotSignedIn, SignIn
 
@@ -34,10 +33,6 @@ WINDOW_SECONDS = 480.0
 
 
 NOBODY = "nobody signs in: --browser, --user with --password, or --approve-with"
-
-
-class Skipped(Exception):
-    """A check cannot say anything; the message says why, and what would let it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,49 +269,3 @@ class Probe:
 
 def _known(changes: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in changes.items() if name in known}
-
-
-def link_in(answer: Answer) -> Link:
-    """Return the link in an answer.
-
-    Raises:
-        Skipped: there is none; other checks say so.
-    """
-    code = answer.text("deviceLink", "linkCode") or answer.text("linkCode")
-    url = answer.text("deviceLink", "regUrl") or answer.text("regUrl")
-    if code is None or url is None:
-        raise Skipped(f"{answer.method} gives no link to a page: {answer.shown}")
-    return Link(
-        reg_url=url,
-        code=code,
-        device_id=answer.text("linkDeviceId"),
-        is_shown=answer.text("showLinkCode") in {"true", "1"},
-    )
-
-
-def pair_in(answer: Answer) -> Pair | None:
-    """Return the pair in a result or in a TokenRefreshRequired fault."""
-    token = answer.text("authToken")
-    return None if token is None else Pair(token=token, key=answer.text("privateKey"))
-
-
-def claims_in(token: str) -> Mapping[str, object] | None:
-    """Return what a token says that is a JWT, unchecked; None for any other."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = json.loads(decoded(parts[1]))
-    except (ValueError, binascii.Error):
-        return None
-    return claims if isinstance(claims, dict) else None
-
-
-def decoded(text: str) -> bytes:
-    """Return what Base64 of either alphabet stands for, padded or not.
-
-    Raises:
-        binascii.Error: it is none.
-    """
-    plain = text.replace("-", "+").replace("_", "/")
-    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)

@@ -5,12 +5,12 @@ import asyncio
 from deploy.check import schema, sources
 from deploy.check.checks import check, counted, unless_fault, unless_result
 from deploy.check.client import Answer, Pair
+from deploy.check.codes import AUTH_FAULTS, REFRESH_REQUIRED, is_sentinel
 from deploy.check.document import SMAPI, SoapFault, local_name
-from deploy.check.probe import Probe, Skipped, claims_in, pair_in
+from deploy.check.probe import Probe
+from deploy.check.reading import Skipped, claims_in, pair_in
 from deploy.check.report import Severity
-from deploy.check.token_checks import AUTH_FAULTS, is_sentinel
 
-REQUIRED = "Client.TokenRefreshRequired"
 AT_ONCE = 8
 _TRANSIENT = ("Server.ServiceUnavailable",)
 _ONCE_A_MINUTE = 60.0
@@ -139,7 +139,7 @@ async def _stale(probe: Probe) -> tuple[Pair, SoapFault]:
     """
     pair = await _stale_pair(probe)
     answer = await probe.use(pair)
-    if answer.fault is None or answer.fault.code != REQUIRED:
+    if answer.fault is None or answer.fault.code != REFRESH_REQUIRED:
         raise Skipped(f"a stale token is not answered with TokenRefreshRequired: {answer.shown}")
     return pair, answer.fault
 
@@ -190,7 +190,7 @@ def _seconds_left(probe: Probe, pair: Pair) -> float | None:
 )
 async def stale(probe: Probe) -> str | None:
     """A stale token is answered with TokenRefreshRequired."""
-    return unless_fault(await probe.use(await _stale_pair(probe)), REQUIRED)
+    return unless_fault(await probe.use(await _stale_pair(probe)), REFRESH_REQUIRED)
 
 
 @check(
@@ -256,8 +256,8 @@ async def fault_repeat(probe: Probe) -> str | None:
     """Whoever comes second with the stale token gets a pair that works, too."""
     pair, _ = await _stale(probe)
     again = await probe.use(pair)
-    if again.fault is None or again.fault.code != REQUIRED:
-        return unless_fault(again, REQUIRED)
+    if again.fault is None or again.fault.code != REFRESH_REQUIRED:
+        return unless_fault(again, REFRESH_REQUIRED)
     second = _pair_of(again.fault)
     return "there is no pair in the fault" if second is None else unless_result(await probe.use(second))
 
@@ -272,7 +272,7 @@ async def fault_repeat(probe: Probe) -> str | None:
 async def fault_bearer(probe: Probe) -> str | None:
     """A stale token in the Authorization header is renewed, too."""
     pair, _ = await _stale(probe)
-    return unless_fault(await probe.use(pair, bearer=True), REQUIRED)
+    return unless_fault(await probe.use(pair, bearer=True), REFRESH_REQUIRED)
 
 
 def _pair_of(fault: SoapFault) -> Pair | None:

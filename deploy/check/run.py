@@ -7,7 +7,8 @@ import aiohttp
 
 from deploy.check.checks import Check
 from deploy.check.client import CALLBACK, Client, Clock, Unanswered
-from deploy.check.probe import NOBODY, Options, Probe, Skipped
+from deploy.check.probe import NOBODY, Options, Probe
+from deploy.check.reading import Skipped
 from deploy.check.report import Mode, Outcome, Report, State
 from deploy.check.signin import SignIn
 from deploy.check.tls_checks import holds, verifying

@@ -7,9 +7,11 @@ from deploy.check import (
     legacy_checks,
     link_checks,
     load_checks,
+    poll_checks,
     refresh_checks,
     tls_checks,
     token_checks,
+    use_checks,
     xml_checks,
 )
 from deploy.check.checks import Check
@@ -17,15 +19,16 @@ from deploy.check.checks import Check
 CHECKS: tuple[Check, ...] = (
     *tls_checks.CHECKS,
     *link_checks.CHECKS,
+    *poll_checks.CHECKS,
     *dialect_checks.CHECKS,
-    *token_checks.PAIR_CHECKS,
-    *token_checks.USE_CHECKS,
+    *token_checks.CHECKS,
+    *use_checks.CHECKS,
     *refresh_checks.CHECKS,
     *legacy_checks.CHECKS,
     *xml_checks.CHECKS,
     *account_checks.RELINK_CHECKS,
     *account_checks.REVOKE_CHECKS,
-    *link_checks.SLOW_CHECKS,
+    *poll_checks.SLOW_CHECKS,
     *load_checks.CHECKS,
     # Over everything that was answered before.
     *http_checks.CHECKS,

@@ -12,7 +12,8 @@ from cryptography import x509
 from deploy.check import sources
 from deploy.check.checks import check
 from deploy.check.client import CONNECT_SECONDS
-from deploy.check.probe import Probe, Skipped
+from deploy.check.probe import Probe
+from deploy.check.reading import Skipped
 from deploy.check.report import EVERY, Severity
 
 # Sonos documentation, "Security": what S1 players offer, with curve secp256r1, and what S2 players add.
