@@ -36,11 +36,6 @@ async def _links(probe: Probe, dialect: Dialect) -> str | None:
     )
 
 
-async def _signs_in(probe: Probe, dialect: Dialect) -> str | None:
-    arguments = {"username": probe.letters(12), "password": probe.letters(12)}
-    return unless_fault(await _send(probe, dialect, "getSessionId", arguments))
-
-
 async def _browses(probe: Probe, dialect: Dialect) -> str | None:
     arguments = {"id": "root", "index": "0", "count": "10"}
     answer = await _send(probe, dialect, "getMetadata", arguments)
@@ -50,7 +45,7 @@ async def _browses(probe: Probe, dialect: Dialect) -> str | None:
 _LOOKS = {
     Mode.APP_LINK: _links,
     Mode.DEVICE_LINK: _links,
-    Mode.SESSION_ID: _signs_in,
+    Mode.SESSION_ID: _browses,
     Mode.STATELESS: _browses,
     Mode.ANONYMOUS: _browses,
 }
