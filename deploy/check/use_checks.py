@@ -7,7 +7,7 @@ from deploy.check.codes import AUTH_FAULTS
 from deploy.check.document import local_name
 from deploy.check.probe import Probe
 from deploy.check.reading import claims_in
-from deploy.check.report import LINKING, Mode
+from deploy.check.report import LINKING, Mode, Severity
 
 _ROOT = {"id": "root", "index": "0", "count": "100"}
 
@@ -25,9 +25,10 @@ async def header(probe: Probe) -> str | None:
 
 @check(
     "use.bearer",
-    sonos="S2 may send the token as `Authorization: Bearer` alone; the service was added and shows nothing.",
+    sonos="With the capability for it on, S2 sends the token as `Authorization: Bearer` alone; the service was added and shows nothing.",
     way_out="Take the token from the Authorization header where the SOAP header has none.",
     source=sources.BONOB,
+    severity=Severity.WARNING,
 )
 async def bearer(probe: Probe) -> str | None:
     """A call with the token in the Authorization header is answered, with a loginToken that has a household alone and without any."""
