@@ -68,9 +68,9 @@ class Person:
     "--approve-with",
     metavar="KEY",
     envvar="LATCHKEY_CHECK_KEY",
-    help="Approve by Latchkey's API instead, with this key.",
+    help="Approve by Latchkey's API instead: with a person's access token or, with --subject, an API key.",
 )
-@click.option("--subject", metavar="ID", help="Who approves, with --approve-with.")
+@click.option("--subject", metavar="ID", help="Who approves, where --approve-with is an API key.")
 @click.option("--only", multiple=True, metavar="ID", help="Only this check or group; as often as needed.")
 @click.option("--skip", multiple=True, metavar="ID", help="Not this check or group; as often as needed.")
 @click.option("--list", "listing", is_flag=True, help="List all checks, and check nothing.")
@@ -150,8 +150,8 @@ def _run(url: str, checks: tuple[Check, ...], options: dict[str, Any]) -> Report
         approve_with=options["approve_with"],
         subject=options["subject"],
     )
-    if (person.approve_with is None) is not (person.subject is None):
-        raise ValueError("--approve-with and --subject go together: with which key, and who approves")
+    if person.subject is not None and person.approve_with is None:
+        raise ValueError("--subject needs --approve-with: the API key that may say who approves")
     told = Options(
         name=person.name or person.fields.get("name", ""),
         password=person.password or person.fields.get("password", ""),
@@ -209,7 +209,7 @@ def _sign_in(
     say: Callable[[str], None],
 ) -> SignIn | None:
     """Return who signs in; at a terminal, where nothing was said, that is whoever sits there."""
-    if person.approve_with is not None and person.subject is not None:
+    if person.approve_with is not None:
         return ByApproval(http=browser, endpoint=endpoint, key=person.approve_with, subject=person.subject)
     if person.name or person.fields:
         return ByForm(

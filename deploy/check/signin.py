@@ -152,7 +152,8 @@ class ByApproval:
     http: Callable[[], aiohttp.ClientSession]
     endpoint: str
     key: str = field(repr=False)
-    subject: str
+    """The person's access token or, with a subject, the back end's API key."""
+    subject: str | None
     patience: float = 30.0
     repeatable: bool = True
 
@@ -166,7 +167,7 @@ class ByApproval:
                 self.http() as http,
                 http.post(
                     url,
-                    json={"subject": self.subject},
+                    json=None if self.subject is None else {"subject": self.subject},
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=30),
                 ) as response,

@@ -25,7 +25,7 @@ def check(*arguments: str) -> Result:
         (("ftp://example.com/smapi",), "which service?"),
         (("http://127.0.0.1/", "--only", "nonsense"), "no check and no group 'nonsense'"),
         (("http://127.0.0.1/", "--form", "name"), "--form is FIELD=VALUE, not 'name'"),
-        (("http://127.0.0.1/", "--approve-with", "key"), "--approve-with and --subject go together"),
+        (("http://127.0.0.1/", "--subject", "ann"), "--subject needs --approve-with"),
         (("http://127.0.0.1/", "--load", "501"), "is not in the range"),
     ],
 )

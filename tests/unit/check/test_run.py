@@ -127,22 +127,23 @@ async def test_nothing_to_check() -> None:
             await checked(address, "session")
 
 
-async def test_what_an_approval_says() -> None:
-    """The code is in the address, who approves in the body, and the key in a header; a refusal is passed on."""
-    seen: list[tuple[str, str | None, object]] = []
+@pytest.mark.parametrize(("subject", "body"), [("somebody", '{"subject": "somebody"}'), (None, "")])
+async def test_what_an_approval_says(subject: str | None, body: str) -> None:
+    """The code is in the address, the key or token in a header, who approves in the body; a refusal is passed on."""
+    seen: list[tuple[str, str | None, str]] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        seen.append((request.raw_path, request.headers.get("Authorization"), await request.json()))
+        seen.append((request.raw_path, request.headers.get("Authorization"), await request.text()))
         return web.Response(status=404, text="no such link")
 
     import aiohttp
 
     async with serving(answer) as address:
         approval = ByApproval(
-            http=aiohttp.ClientSession, endpoint=f"{address}/smapi", key="k", subject="somebody"
+            http=aiohttp.ClientSession, endpoint=f"{address}/smapi", key="k", subject=subject
         )
         link = Link(reg_url="", code="a/b", device_id=None, is_shown=False)
         with pytest.raises(NotSignedIn, match="answered with HTTP 404: no such link"):
             await approval.complete(link)
 
-    assert [("/api/links/a%2Fb/approve", "Bearer k", {"subject": "somebody"})] == seen
+    assert [("/api/links/a%2Fb/approve", "Bearer k", body)] == seen
