@@ -189,8 +189,10 @@ def _seconds_left(probe: Probe, pair: Pair) -> float | None:
     severity=Severity.WARNING,
 )
 async def stale(probe: Probe) -> str | None:
-    """A stale token is answered with TokenRefreshRequired."""
-    return unless_fault(await probe.use(await _stale_pair(probe)), REFRESH_REQUIRED)
+    """A stale token is answered with TokenRefreshRequired; where its key says that there is no refresh, with AuthTokenExpired."""
+    pair = await _stale_pair(probe)
+    without = ("Client.AuthTokenExpired",) if pair.key is not None and is_sentinel(pair.key) else ()
+    return unless_fault(await probe.use(pair), REFRESH_REQUIRED, *without)
 
 
 @check(

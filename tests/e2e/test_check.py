@@ -57,6 +57,10 @@ auth = "stateless"
 [services.open]
 title = "Open"
 auth = "anonymous"
+
+[services.moved]
+title = "Moved"
+upgrade_from = ["session_id"]
 """
 
 
@@ -355,7 +359,7 @@ def ours(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 async def _started(system: System) -> Pair:
     await add_account(system)
-    for service in ("typed", "classic", "header"):
+    for service in ("typed", "classic", "header", "moved"):
         await execute(
             system.database_url,
             "INSERT INTO local_users (service, name, subject, nickname, password_hash) "
@@ -420,12 +424,13 @@ async def test_ours_is_clean(ours: tuple[System, Pair], our_clock: RealClock) ->
         ("classic", None, Mode.SESSION_ID),
         ("header", Mode.STATELESS, Mode.STATELESS),
         ("open", None, Mode.ANONYMOUS),
+        ("moved", None, Mode.APP_LINK),
     ],
 )
 async def test_ours_is_clean_in_every_mode(
     ours: tuple[System, Pair], our_clock: RealClock, service: str, mode: Mode | None, told: Mode
 ) -> None:
-    """Typed codes, DeviceLink, session ids, passwords in headers, and nobody at all."""
+    """Typed codes, DeviceLink, session ids, passwords in headers, nobody at all, and a service that was upgraded."""
     system, _ = ours
     report = await checked(f"{system.endpoint}/{service}", our_clock, mode=mode, slow=20.0)
 
