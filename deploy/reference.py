@@ -79,12 +79,6 @@ def faults_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-Row = tuple[tuple[str, ...], FieldInfo, list[str]]
-"""Where a setting is, what it is, and the values of `type` that it is for: none of them if it is for all."""
-
-
-def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[Row]:
-    rows: list[Row] = []
 def checks_page() -> str:
     """Return the page of every check of `latchkey check`: what should be so, what happens if not, and who says so."""
     lines = [
@@ -111,8 +105,12 @@ def checks_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], FieldInfo]]:
-    rows: list[tuple[tuple[str, ...], FieldInfo]] = []
+Row = tuple[tuple[str, ...], FieldInfo, list[str]]
+"""Where a setting is, what it is, and the values of `type` that it is for: none of them if it is for all."""
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[Row]:
+    rows: list[Row] = []
     for name, field in model.model_fields.items():
         sections = _sections(field.annotation)
         key = (*path, name, "NAME") if get_origin(field.annotation) is dict else (*path, name)
