@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from auth_worker.app_tokens import AppTokens
 from auth_worker.providers.base import Provider, RedirectProvider
@@ -16,6 +17,18 @@ HERD = 4
 """Legacy credentials that are verified at a time: a person who signs in on a page waits behind so many at most."""
 
 
+class Teller(Protocol):
+    """Where notices go."""
+
+    async def send(self, message_id: str, body: bytes, *, now: int) -> None:
+        """Deliver one message.
+
+        Raises:
+            ProviderUnavailable: not taken; the message says why.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuthContext(Context[AuthStore, AuthWorkerKeys]):
     """The context of auth_worker, with the identity sources it may ask."""
@@ -24,6 +37,8 @@ class AuthContext(Context[AuthStore, AuthWorkerKeys]):
     verifier: TokenVerifier
     app_tokens: Mapping[str, AppTokens] = field(default_factory=dict)
     """By service: what verifies the access tokens of its app."""
+    webhook: Teller | None = None
+    """None where the settings name none."""
     herd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HERD))
 
     def provider_of(self, service: str, name: str) -> Provider:

@@ -1,29 +1,32 @@
 """The reference pages of settings, commands and faults, made from the code: `python -m deploy.reference docs`."""
 
 import sys
-from collections.abc import Collection
-from copy import copy
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from deploy.check.report import EVERY
+from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import HELP, main
 from gateway.smapi.faults import FAULTS
 from shared.settings import PREFIX, Settings
 
 WIDE_HELP: dict[str, Any] = {**HELP, "max_content_width": 100, "terminal_width": 100}
-Row = tuple[tuple[str, ...], FieldInfo]
-"""Where a setting stands, and what it is."""
 _NOTICE = "This page is made from the code by `make docs`.\n"
 
 
 def pages() -> dict[str, str]:
     """Return the content of each page, by file name."""
-    return {"settings.md": settings_page(), "commands.md": commands_page(), "faults.md": faults_page()}
+    return {
+        "settings.md": settings_page(),
+        "commands.md": commands_page(),
+        "faults.md": faults_page(),
+        "check.md": checks_page(),
+    }
 
 
 def settings_page() -> str:
@@ -33,16 +36,18 @@ def settings_page() -> str:
         "",
         _NOTICE,
         f"Set them in the environment, or in the TOML file that `{PREFIX}CONFIG` names; the environment is stronger. In the file, dots are",
-        "sections: `tokens.lifetime` is `lifetime` under `[tokens]`. All problems are reported at once, and unknown names are refused.",
+        "sections: `tokens.lifetime` is `lifetime` under `[tokens]`. All problems are reported at once, and unknown names are refused. What is for some",
+        "`type`s only names them in brackets.",
         "",
         "| in the file | in the environment | default | what it is for |",
         "|---|---|---|---|",
     ]
-    for path, field in _fields(Settings, ()):
+    for path, field, only_for in _fields(Settings, ()):
         name = ".".join(path)
         variable = PREFIX + "__".join(path).upper()
         shown = "in the file only" if "NAME" in path else f"`{variable}`"
-        lines.append(f"| `{name}` | {shown} | {_default(field)} | {field.description} |")
+        types = f" *({', '.join(only_for)})*" if only_for else ""
+        lines.append(f"| `{name}` | {shown} | {_default(field)} | {field.description}{types} |")
     return "\n".join(lines) + "\n"
 
 
@@ -74,39 +79,64 @@ def faults_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def checks_page() -> str:
+    """Return the page of every check of `latchkey check`: what should be so, what happens if not, and who says so."""
+    lines = [
+        "# Checks",
+        "",
+        _NOTICE,
+        "`latchkey check URL` plays Sonos to any SMAPI service. Name a check or a group with `--only` or `--skip`. A *wrong* is what Sonos's own",
+        "apps and players trip over, or what is unsafe; a *warning* is what some client or some moment will. Both make the exit status 1.",
+    ]
+    for group, title in GROUPS.items():
+        lines += [
+            "",
+            f"## {group}: {title}",
+            "",
+            "| check | should be so | else | what happens then | way out | see |",
+            "|---|---|---|---|---|---|",
+        ]
+        for about in (check.about for check in CHECKS if check.about.group == group):
+            kinds = "" if about.modes == EVERY else f" ({', '.join(sorted(about.modes))})"
+            lines.append(
+                f"| `{about.check_id}`{kinds} | {about.title} | {about.severity.value} | {about.sonos} | {about.way_out} "
+                f"| [{about.source.title}]({about.source.url}) |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+Row = tuple[tuple[str, ...], FieldInfo, list[str]]
+"""Where a setting is, what it is, and the values of `type` that it is for: none of them if it is for all."""
+
+
 def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[Row]:
     rows: list[Row] = []
     for name, field in model.model_fields.items():
         sections = _sections(field.annotation)
         key = (*path, name, "NAME") if get_origin(field.annotation) is dict else (*path, name)
-        if not sections:
-            rows.append((key, field))
-        rows += _merged({section: _fields(section, key) for section in sections})
+        if sections:
+            rows += _fields(sections[0], key) if len(sections) == 1 else _fields_of_types(sections, key)
+        else:
+            rows.append((key, field, []))
     return rows
 
 
-def _merged(sections: dict[type[BaseModel], list[Row]]) -> list[Row]:
-    """Return the rows of a union's sections: what several share once, and what not all have with the types that do."""
-    types: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
-    found: dict[tuple[tuple[str, ...], str | None], FieldInfo] = {}
-    for section, rows in sections.items():
-        for path, field in rows:
-            types.setdefault((path, field.description), []).append(_type(section))
-            found.setdefault((path, field.description), field)
-    return [(key[0], _only_for(field, types[key], sections)) for key, field in found.items()]
-
-
-def _only_for(field: FieldInfo, types: list[str], sections: Collection[object]) -> FieldInfo:
-    if len(types) == len(sections) or (field.description or "").startswith(f"`{types[0]}`:"):
-        return field
-    told = copy(field)
-    told.description = f"{', '.join(f'`{each}`' for each in types)}: {field.description}"
-    return told
-
-
-def _type(section: type[BaseModel]) -> str:
-    field = section.model_fields.get("type")
-    return str(get_args(field.annotation)[0]) if field else ""
+def _fields_of_types(sections: list[type[BaseModel]], path: tuple[str, ...]) -> list[Row]:
+    """Return the fields of settings that have a `type` each; what several have alike is one row."""
+    found: dict[tuple[str, ...], dict[str | None, tuple[FieldInfo, list[str]]]] = {}
+    for section in sections:
+        (kind,) = get_args(section.model_fields["type"].annotation)
+        for key, field, _ in _fields(section, path):
+            alike = found.setdefault(key, {}).setdefault(field.description, (field, []))
+            alike[1].append(kind)
+    rows = [(key, *row) for key, alike in found.items() for row in alike.values()]
+    # `type` speaks for itself and has to be written, and a field of all types needs no word about them.
+    return [
+        (key, Field(description=field.description), [])
+        if key[-1] == "type"
+        else (key, field, kinds if len(kinds) < len(sections) else [])
+        for key, field, kinds in rows
+    ]
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
@@ -118,7 +148,7 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "none" if field.default_factory else "required"
+        return "required"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, frozenset):

@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from shared.domain.account import AccountTier
+from shared.domain.limits import Counted
 from shared.domain.link import LinkState
 from shared.domain.revocation import Scope
 
@@ -39,6 +40,8 @@ class Verdict(StrEnum):
     """What was shown, or what it once opened, has ended."""
     UNAVAILABLE = "unavailable"
     """Could not be judged now."""
+    LIMITED = "limited"
+    """Not looked at: too many wrong passwords lately."""
 
 
 class EndOutcome(StrEnum):
@@ -83,6 +86,10 @@ class LinkRequested(Event, frozen=True, kw_only=True):
     """Keyed hash of the code that a person types, if this link has one."""
     page_code: bytes = b""
     """With it, the link code: sealed for the gateways and bound to `page_code_identity`."""
+    network: str | None = None
+    """Keyed hash of the address prefix it came from, if that tells anything."""
+    asked_at: int = 0
+    """Seconds since the epoch by the gateway's clock: an event that was long under way takes no other link's place."""
 
 
 class LinkVouched(Event, frozen=True, kw_only=True):
@@ -137,6 +144,8 @@ class LinkLoginSubmitted(Event, frozen=True, kw_only=True):
     provider: str
     evidence: bytes
     """Sealed for auth_worker and bound to the link."""
+    counted: Counted | None = None
+    """Under which keys a wrong password counts; None for evidence that nobody can guess."""
 
 
 class LinkApprovalSubmitted(Event, frozen=True, kw_only=True):
@@ -224,6 +233,8 @@ class SessionRequested(Event, frozen=True, kw_only=True):
     """A `LoginEvidence`, sealed for auth_worker and bound to the hash."""
     asked_at: int
     """Seconds since the epoch by the gateway's clock: much later, nobody waits any more."""
+    counted: Counted | None = None
+    """As in `LinkLoginSubmitted`."""
 
 
 class SessionUsed(Event, frozen=True, kw_only=True):
@@ -246,6 +257,8 @@ class UpgradeRequested(Event, frozen=True, kw_only=True):
     """An `UpgradeEvidence`, sealed for auth_worker and bound to the request."""
     asked_at: int
     """As in `SessionRequested`."""
+    counted: Counted | None = None
+    """As in `LinkLoginSubmitted`; None where no password came."""
 
 
 class GrantRequested(Event, frozen=True, kw_only=True):
@@ -272,6 +285,14 @@ class AccountEndSubmitted(Event, frozen=True, kw_only=True):
     request_id: str
     evidence: bytes
     """An `EndEvidence`, sealed for auth_worker and bound to the request."""
+
+
+class NoticeDue(Event, frozen=True, kw_only=True):
+    """Something happened that the service wants to be told; what it was stands in the row of `notices`."""
+
+    kind = "notice.due"
+
+    notice_id: str
 
 
 class LinkChanged(Event, frozen=True, kw_only=True):
@@ -447,6 +468,7 @@ WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.session": (SessionRequested,),
     "auth.used": (SessionUsed,),
     "auth.upgrade": (UpgradeRequested,),
+    "auth.notice": (NoticeDue,),
     "token.mint": (LinkApproved,),
     "token.refresh": (TokenRefreshRequested, TokenSeen),
     "token.revoke": (TokenRevokeRequested,),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
+from shared.domain.limits import Counted
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.domain.session import Session
@@ -31,6 +32,7 @@ from shared.storage.sql import (
     open_read_store,
     open_token_store,
 )
+from shared.storage.tries import Notice, TryOutcome
 
 LINK = Link(
     link_id="link-1",
@@ -41,6 +43,7 @@ LINK = Link(
     callback_path="sonos-2://x-callback-url/addAccount?sid=42",
     requested_at=1_800_000_000,
     expires_at=1_800_000_600,
+    network="network-1",
 )
 ACCOUNT = Account(
     account_id="account-1",
@@ -101,6 +104,24 @@ ENTRY = CodeEntry(
     browser="browser-1",
     network="network-1",
     entered_at=1_800_000_000,
+)
+COUNTED = Counted(
+    account="account-hash-1",
+    network="network-1",
+    at_network="at-network-1",
+    at_place="at-place-1",
+    tag="a1b2",
+)
+NOTICE = Notice(
+    notice_id="linked.link-1",
+    kind="link.linked",
+    service="default",
+    account_id="account-1",
+    household_id=LINK.household_id,
+    grant_id="grant-1",
+    hardware=LINK.device.hardware,
+    app_name=LINK.device.app_name,
+    at=1_800_000_000,
 )
 
 METADATA = ProviderMetadata(
@@ -192,6 +213,9 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         await transaction.guesses(browser=ENTRY.browser, network=ENTRY.network)
         await transaction.typed_code([TYPED_CODE.typed_id])
         await transaction.judge_code_entry(ENTRY.entry_id, EntryOutcome.RIGHT, TYPED_CODE.typed_id)
+        await _work_on_tries(transaction)
+        await transaction.links_asked_for(service=LINK.service, household_id=LINK.household_id)
+        await transaction.notice(NOTICE.notice_id)
         account = await transaction.upsert_account(ACCOUNT)
         account = await transaction.upsert_account(replace(ACCOUNT, nickname="Zoë", tier=None))
         assert await transaction.account(account.account_id)
@@ -217,6 +241,16 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
             AuditEvent(kind="link.authenticated", service="default", link_id=LINK.link_id)
         )
     return authenticated
+
+
+async def _work_on_tries(transaction: AuthTransaction) -> None:
+    for outcome in TryOutcome:
+        assert await transaction.insert_try(outcome, service="default", counted=COUNTED, memory=60)
+        assert await transaction.try_outcome(outcome) is None
+        await transaction.end_try(outcome, outcome)
+    for _ in range(2):
+        await transaction.know_places(["at-network-1", "at-place-1"], service="default", seconds=60)
+    assert (await transaction.tries(COUNTED)).account
 
 
 async def _work_on_sessions(transaction: AuthTransaction) -> None:
@@ -295,6 +329,7 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
             version=2,
         )
         await transaction.swap_grant(grant, everything_else)
+        await transaction.insert_notice(NOTICE, expires_at=transaction.now)
         await transaction.audit(AuditEvent(kind="link.linked", service="default", link_id=link.link_id))
         assert await transaction.delete_expired(links_before=link.expires_at + 1, limit=10)
     return everything_else

@@ -4,15 +4,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from auth_worker.providers import local, oauth2, oidc
+from auth_worker.providers import audiobookshelf, http, jellyfin, local, oauth2, oidc, subsonic
 from auth_worker.providers.base import Provider, Surroundings
 from auth_worker.providers.web import Web
 from shared.settings import (
+    AudiobookshelfProviderSettings,
+    HttpProviderSettings,
+    JellyfinProviderSettings,
     LocalProviderSettings,
     OAuth2ProviderSettings,
     OidcProviderSettings,
     ProviderSection,
     Settings,
+    SubsonicProviderSettings,
 )
 from shared.storage.base import AuthStore
 
@@ -22,6 +26,10 @@ OPENERS: dict[type[ProviderSection], Opener] = {
     LocalProviderSettings: local.open_local,
     OidcProviderSettings: oidc.open_oidc,
     OAuth2ProviderSettings: oauth2.open_oauth2,
+    SubsonicProviderSettings: subsonic.open_subsonic,
+    JellyfinProviderSettings: jellyfin.open_jellyfin,
+    AudiobookshelfProviderSettings: audiobookshelf.open_audiobookshelf,
+    HttpProviderSettings: http.open_http,
 }
 """Settings of a type -> what opens it."""
 

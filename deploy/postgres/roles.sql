@@ -67,12 +67,16 @@ BEGIN
   GRANT SELECT ON alembic_version TO latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
 
   GRANT SELECT ON links, login_attempts, accounts, grants, deliveries, sessions, typed_codes, code_entries TO latchkey_gateway;
-  GRANT SELECT ON provider_metadata TO latchkey_gateway;
+  GRANT SELECT ON provider_metadata, sign_in_tries, known_places TO latchkey_gateway;
 
   GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users, typed_codes, code_entries TO latchkey_auth_worker;
   GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
   GRANT UPDATE (outcome, typed_id) ON code_entries TO latchkey_auth_worker;
   GRANT UPDATE (nickname, tier, status) ON accounts TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON sign_in_tries, known_places TO latchkey_auth_worker;
+  GRANT UPDATE (account, network, at_network, at_place, outcome, expires_at) ON sign_in_tries TO latchkey_auth_worker;
+  GRANT UPDATE (since, expires_at) ON known_places TO latchkey_auth_worker;
+  GRANT SELECT ON notices TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON sessions TO latchkey_auth_worker;
   GRANT UPDATE (used_at, expires_at, version) ON sessions TO latchkey_auth_worker;
   -- token_worker gives a pair on the word of these rows, so nobody else may write one.
@@ -103,8 +107,9 @@ BEGIN
   GRANT UPDATE (expires_at) ON upgrades TO latchkey_token_worker;
   GRANT INSERT ON audit_events TO latchkey_token_worker;
   -- Retention locks the rows it is about to delete, for which PostgreSQL wants a right to change them.
-  GRANT SELECT, DELETE ON typed_codes, code_entries, told_ends TO latchkey_token_worker;
-  GRANT UPDATE (expires_at) ON typed_codes, code_entries, told_ends TO latchkey_token_worker;
+  GRANT SELECT, DELETE ON typed_codes, code_entries, sign_in_tries, known_places, notices, told_ends TO latchkey_token_worker;
+  GRANT UPDATE (expires_at) ON typed_codes, code_entries, sign_in_tries, known_places, notices, told_ends TO latchkey_token_worker;
+  GRANT INSERT ON notices TO latchkey_token_worker;
 END
 $$;
 

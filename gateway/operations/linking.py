@@ -133,4 +133,6 @@ def _requested(
         app_name=request.argument("sonosAppName"),
         # A path that was cut would lead nowhere; without one the person goes back by hand.
         callback_path=callback_path if len(callback_path) <= LONGEST_CALLBACK else "",
+        network=request.network(),
+        asked_at=context.clock.now(),
     )

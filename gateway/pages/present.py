@@ -1,11 +1,11 @@
 """What a page says about a link: pure functions from rows to words."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.domain.link import Device, Link, LinkState
-from shared.settings import ProviderSettings, ServiceSettings
+from shared.settings import LOCAL, ProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView
 
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
@@ -30,14 +30,23 @@ class Asker:
     device: str
     system: str
     age: str
+    network: str | None = None
+    """From where, compared with this browser; None where that is not known."""
 
 
-def asker(link: Link, now: int) -> Asker:
-    """Return what to tell a person about the request they are asked to allow."""
+def asker(link: Link, now: int, *, networks: Sequence[str | None] = ()) -> Asker:
+    """Return what to tell a person about the request they are asked to allow.
+
+    Args:
+        link: the link.
+        now: by the database's clock.
+        networks: what may stand for this browser's own network.
+    """
     return Asker(
         device=_device(link.device),
         system=_system(link.household_id),
         age=_age(now - link.requested_at),
+        network=_network(link.network, networks),
     )
 
 
@@ -99,7 +108,10 @@ def choices(
 
 def title(providers: Mapping[str, ProviderSettings], name: str | None, service: ServiceSettings) -> str:
     """Return what people call the accounts of a provider."""
-    return (providers[name].title if name else "") or service.title
+    if name is None or name == LOCAL or len(providers) == 1:
+        return (providers[name].title if name else "") or service.title
+    # Several without a title could not be told apart.
+    return providers[name].title or name.replace("-", " ").capitalize()
 
 
 def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provider: str) -> str | None:
@@ -107,7 +119,7 @@ def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provi
     outcomes = {attempt.submission_id: attempt.outcome for attempt in view.attempts}
     outcome = outcomes.get(submission or "")
     if outcome is AttemptOutcome.UNAVAILABLE:
-        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment."
+        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment. If it stays like this, tell whoever runs it."
     if outcome is AttemptOutcome.NOT_ALLOWED:
         return f"{provider} knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account."
     if outcome is AttemptOutcome.INCOMPLETE:
@@ -129,6 +141,20 @@ def way_problem(went: str, *, provider: str) -> str | None:
     }.get(went)
 
 
+def is_limited(view: LinkView, submission: str | None) -> bool:
+    """Tell whether this browser's last attempt was not looked at, since there were too many."""
+    return any(
+        attempt.submission_id == submission and attempt.outcome is AttemptOutcome.LIMITED
+        for attempt in view.attempts
+    )
+
+
+def minutes(seconds: int) -> str:
+    """Return a time to wait, in words."""
+    whole = -(-seconds // 60)
+    return "a minute" if whole <= 1 else f"{whole} minutes"
+
+
 def way_back(callback_path: str) -> str | None:
     """Return the address that opens the Sonos app again, exactly as Sonos gave it, or None if it is not one of Sonos's."""
     return callback_path if _CALLBACK.fullmatch(callback_path) else None
@@ -140,6 +166,18 @@ def _device(device: Device) -> str:
         if sign in told:
             return words
     return "a device that did not say what it is"
+
+
+def _network(asked_from: str | None, here: Sequence[str | None]) -> str | None:
+    """Return whether the request came from the network of this browser: a hint, which people on a mobile network do without."""
+    if asked_from is None or None in here or not here:
+        return None
+    if asked_from in here:
+        return "the network that this device is on"
+    return (
+        "another network than this device is on. That is normal with mobile data, with a VPN, or when the Sonos app is "
+        "somewhere else. If somebody sent you this page, decline"
+    )
 
 
 def _system(household_id: str) -> str:

@@ -7,14 +7,13 @@ from aiohttp import web
 from gateway.context import GatewayContext
 from gateway.pages.departures import ProviderPages
 from gateway.pages.entry import EntryPages
-from gateway.pages.tryout import TryOut
 from gateway.pages.views import LinkPages
 
 _STYLE = (files("gateway.pages") / "static" / "style.css").read_bytes()
 
 
 def add_to(app: web.Application, context: GatewayContext) -> None:
-    """Add the pages; the try-out page only where the settings say so."""
+    """Add the pages."""
     links, entry, providers = LinkPages(context), EntryPages(context), ProviderPages(context)
     app.add_routes(
         [
@@ -31,9 +30,6 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
             web.get("/static/style.css", _style),
         ]
     )
-    if context.settings.demo:
-        try_out = TryOut(context)
-        app.add_routes([web.get("/", try_out.show), web.post("/try", try_out.start)])
 
 
 async def _style(_: web.Request) -> web.StreamResponse:

@@ -17,6 +17,7 @@
     ├── ReauthorizationNeeded   the household has to link again
     │   └── ReuseDetected       an old generation came back: theft, the family ends
     └── TryAgainLater           nothing is wrong with the caller; our side cannot answer now
+        └── TooManyTries        a budget of wrong passwords is used up: wait; nothing is unlinked by it
 
 The message of a refusal is its class docstring unless the raise gives a better one.
 """
@@ -91,3 +92,12 @@ class ReuseDetected(ReauthorizationNeeded):
 
 class TryAgainLater(Refusal):
     """The service cannot answer right now; nothing is lost by asking again."""
+
+
+class TooManyTries(TryAgainLater):
+    """Too many wrong passwords were tried lately; this one was not looked at."""
+
+    def __init__(self, wait: int = 0) -> None:
+        super().__init__()
+        self.wait = wait
+        """Seconds after which one more may be tried."""

@@ -11,19 +11,24 @@ from shared.settings.apps import (
     JwksSettings,
     UserinfoSettings,
 )
-from shared.settings.checks import split_address
+from shared.settings.checks import split_address, webhook_key
 from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
 from shared.settings.providers import (
     LOCAL,
+    PROVIDER_TYPES,
+    AudiobookshelfProviderSettings,
     ClaimSettings,
+    HttpProviderSettings,
+    JellyfinProviderSettings,
     LocalProviderSettings,
     OAuth2ProviderSettings,
     OidcProviderSettings,
     ProviderSection,
     ProviderSettings,
     RedirectSection,
+    SubsonicProviderSettings,
     is_safe_address,
 )
 from shared.settings.sections import (
@@ -34,21 +39,26 @@ from shared.settings.sections import (
     Auth,
     ContentSettings,
     ServiceSettings,
+    WebhookSettings,
 )
 
 __all__ = [
     "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",
+    "PROVIDER_TYPES",
     "AccountEventSettings",
     "ActionSettings",
     "ApiClientSettings",
     "ApiRole",
     "AppSettings",
+    "AudiobookshelfProviderSettings",
     "Auth",
     "ClaimSettings",
     "ContentSettings",
+    "HttpProviderSettings",
     "IntrospectionSettings",
+    "JellyfinProviderSettings",
     "JwksSettings",
     "LocalProviderSettings",
     "OAuth2ProviderSettings",
@@ -60,8 +70,11 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "SubsonicProviderSettings",
     "UserinfoSettings",
+    "WebhookSettings",
     "is_safe_address",
     "load",
     "split_address",
+    "webhook_key",
 ]

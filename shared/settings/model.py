@@ -10,25 +10,27 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
+from shared.domain.limits import Budget, Limits
 from shared.domain.session import SessionRules
 from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSettings
+from shared.settings.providers import ProviderSettings, only_local
 from shared.settings.sections import (
     NAME,
     PREFIX,
     ApiClientSettings,
     ApiKeySettings,
+    LimitSettings,
     LinkSettings,
     RefreshSettings,
     RetentionSettings,
     ServiceSettings,
     SessionSettings,
     TokenSettings,
+    WebhookSettings,
 )
 
-
-def _own_accounts() -> dict[str, ProviderSettings]:
-    return {LOCAL: LocalProviderSettings()}
+NETWORK_MEMORY = 3600
+"""Seconds for which a wrong password counts against a network: thousands of people may share one."""
 
 
 class Settings(BaseSettings):
@@ -65,14 +67,14 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "console"
     """One JSON object per line, or lines for people."""
     demo: bool = False
-    """Show the try-out page at `/`; never in production."""
+    """Show the playground at `/`, in embedded mode only: whoever opens it can break the broker; never in production."""
 
     services: dict[Annotated[str, Field(pattern=NAME)], ServiceSettings] = Field(
         default_factory=lambda: {"default": ServiceSettings()}, min_length=1
     )
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSettings] = Field(
-        default_factory=_own_accounts, min_length=1
+        default_factory=only_local, min_length=1
     )
     """Where people sign in, by name. The name stands in every account that comes from there, so it is not changed later."""
     api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)
@@ -86,6 +88,9 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()
     sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
+    webhook: WebhookSettings | None = None
+    """Tells the service of new links."""
     retention: RetentionSettings = RetentionSettings()
 
     @property
@@ -131,6 +136,18 @@ class Settings(BaseSettings):
     def session_rules(self) -> SessionRules:
         """Return what the rules of sessions need to know."""
         return SessionRules(idle=self.sessions.idle, absolute=self.sessions.absolute, most=self.sessions.most)
+
+    @property
+    def guessing(self) -> Limits:
+        """Return what the rules about wrong passwords need to know."""
+        limits = self.limits
+        return Limits(
+            place=Budget(free=limits.place_tries, memory=limits.memory),
+            account=Budget(free=limits.account_tries, memory=limits.memory),
+            network=Budget(free=limits.network_tries, memory=min(NETWORK_MEMORY, limits.memory)),
+            first_delay=limits.first_delay,
+            longest_delay=limits.longest_delay,
+        )
 
     @classmethod
     def settings_customise_sources(

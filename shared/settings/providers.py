@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -22,7 +22,7 @@ class ProviderSection(Section):
     """Whether people type name and password into our page; if not, the browser is sent to the provider."""
 
     title: str = Field("", max_length=64)
-    """What people call the accounts of this provider; default: the title of the service."""
+    """What people call the accounts of this provider; default: the title of the service, or its name where there are several."""
 
 
 _ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!\"$->@-~]*)?")
@@ -181,7 +181,76 @@ class LocalProviderSettings(ProviderSection):
     """`local`: the accounts that `latchkey accounts` manages; its name has to be `local`, too."""
 
 
+class ServerSection(ProviderSection):
+    """What the settings of every server have that is asked over HTTP."""
+
+    takes_password = True
+    surprises: ClassVar[tuple[str, ...]] = ()
+    """Ends of addresses that people copy from their browser, and that are not part of the server's own."""
+
+    url: str = Field(max_length=2048)
+    """The address of the server as auth_worker reaches it, such as `https://music.example.com`; without a slash at its end."""
+    allow_plain_http: bool = False
+    """Speak to a public address without TLS, too. Whoever is on the way then reads every password, and can answer in the server's place."""
+
+
+class SubsonicProviderSettings(ServerSection):
+    """A server that speaks the Subsonic API."""
+
+    surprises = ("/rest", "/app", "/index.view")
+
+    type: Literal["subsonic"]
+    """`subsonic`: the people of Navidrome, Airsonic, Gonic, or any other server with the Subsonic API."""
+    allow_password: bool = False
+    """Send the password itself to a server that cannot check a token. It may end up in that server's access log; so only by https, or to this machine."""
+
+
+class JellyfinProviderSettings(ServerSection):
+    """A Jellyfin or Emby server."""
+
+    surprises = ("/web", "/web/index.html")
+
+    type: Literal["jellyfin"]
+    """`jellyfin`: the people of a Jellyfin server, or of an Emby server."""
+
+
+class AudiobookshelfProviderSettings(ServerSection):
+    """An Audiobookshelf server."""
+
+    surprises = ("/login", "/api")
+
+    type: Literal["audiobookshelf"]
+    """`audiobookshelf`: the people of an Audiobookshelf server."""
+
+
+class HttpProviderSettings(ServerSection):
+    """An endpoint of the service's own."""
+
+    type: Literal["http"]
+    """`http`: an endpoint of your own that is asked by signed requests, see `docs/providers/http.md`."""
+    secret_file: Path
+    """The file with the secret that signs the requests, at least 32 characters; auth_worker alone reads it."""
+
+
 ProviderSettings = Annotated[
-    LocalProviderSettings | OidcProviderSettings | OAuth2ProviderSettings,
+    LocalProviderSettings
+    | SubsonicProviderSettings
+    | JellyfinProviderSettings
+    | AudiobookshelfProviderSettings
+    | HttpProviderSettings
+    | OidcProviderSettings
+    | OAuth2ProviderSettings,
     Field(discriminator="type"),
 ]
+
+
+def only_local() -> dict[str, ProviderSettings]:
+    """Return the providers of an installation that names none."""
+    return {LOCAL: LocalProviderSettings()}
+
+
+PROVIDER_TYPES: dict[str, type[ProviderSection]] = {
+    get_args(section.model_fields["type"].annotation)[0]: section
+    for section in get_args(get_args(ProviderSettings)[0])
+}
+"""What may stand under `type` -> the settings of that type."""

@@ -22,6 +22,7 @@ from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 from shared.storage.lifecycle import LifecycleTransaction
 from shared.storage.providers import ProviderReads, ProviderTransaction
+from shared.storage.tries import NoticeReads, NoticeWrites, TryReads, TryTransaction
 
 
 class StoreUnavailable(Exception):
@@ -46,6 +47,8 @@ class AttemptOutcome(StrEnum):
     """What came back from the provider proves nothing: sign in again; does not count against the link."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked; does not count against the link."""
+    LIMITED = "limited"
+    """Too many wrong passwords lately: nobody looked at this one; does not count against the link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, ProviderReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -179,12 +182,23 @@ class LinkTransaction(UpgradeReads, Protocol):
 
 
 class AuthTransaction(
-    LinkTransaction, LegacyWrites, CodeTransaction, ProviderTransaction, LifecycleTransaction, Protocol
+    LinkTransaction,
+    LegacyWrites,
+    CodeTransaction,
+    ProviderTransaction,
+    LifecycleTransaction,
+    TryTransaction,
+    NoticeReads,
+    Protocol,
 ):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:
         """Insert a link; False if it was there already."""
+        ...
+
+    async def links_asked_for(self, *, service: str, household_id: str) -> tuple[Link, ...]:
+        """Return the links of a household that nobody has signed in to yet, and that have not expired."""
         ...
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
@@ -224,7 +238,7 @@ class AuthTransaction(
         ...
 
 
-class TokenTransaction(LinkTransaction, Protocol):
+class TokenTransaction(LinkTransaction, NoticeWrites, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -263,7 +277,7 @@ class TokenTransaction(LinkTransaction, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries, sessions, upgrades, typed codes and entries, and told ends that have expired, and old links.
+        """Delete what has expired: deliveries, sessions, upgrades, typed codes, entries, tries, places, notices, told ends, old links.
 
         Links go when they expired before *links_before*.
 

@@ -11,6 +11,7 @@ from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account
+from shared.domain.limits import Counted, Tries
 from shared.domain.revocation import Selection
 from shared.storage import selecting
 from shared.storage.base import GrantView, LinkView, PollView, ReadStore
@@ -42,6 +43,7 @@ from shared.storage.schema import (
     typed_codes,
 )
 from shared.storage.session import fetch
+from shared.storage.tried import TRIES, parameters, tries_from
 from shared.storage.version import check
 
 _MOST = 128
@@ -166,6 +168,10 @@ class SqlReadStore(ReadStore):
     async def guesses(self, *, browser: str, network: str) -> Guesses:
         """Return which guesses of a browser, and of its network, count now."""
         return guesses_from(await fetch(self._engine, GUESSES, {"browser": browser, "network": network}))
+
+    async def tries(self, counted: Counted, *, other_than: str = "") -> Tries:
+        """Return what counts under these keys now."""
+        return tries_from(await fetch(self._engine, TRIES, parameters(counted, other_than)))
 
     async def code_entry(self, entry_id: str) -> EntryView | None:
         """Return how a typed code was judged, and the sealed link code it stands for."""

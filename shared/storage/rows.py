@@ -20,6 +20,7 @@ from shared.storage.base import (
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.providers import ProviderMetadata
+from shared.storage.tries import Notice
 
 Values = dict[str, Any]
 """Column name -> value: one row of one table, to be written."""
@@ -103,6 +104,7 @@ def link_values(link: Link) -> Values:
         "browser": link.browser,
         "grant_id": link.grant_id,
         "version": link.version,
+        "network": link.network,
     }
 
 
@@ -121,6 +123,7 @@ def link_from(row: Found) -> Link:
         browser=row["browser"],
         grant_id=row["grant_id"],
         version=row["version"],
+        network=row["network"],
     )
 
 
@@ -244,6 +247,16 @@ def provider_metadata_from(row: Found) -> ProviderMetadata:
         authorization_endpoint=row["authorization_endpoint"],
         iss_parameter=row["iss_parameter"],
     )
+
+
+def notice_values(notice: Notice) -> Values:
+    """Return the row of `notices` that says *notice*, but for its end."""
+    return asdict(notice)
+
+
+def notice_from(row: Found) -> Notice:
+    """Return the notice that a row with all columns of `notices` says."""
+    return Notice(**{name: value for name, value in row.items() if name != "expires_at"})
 
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:

@@ -66,7 +66,7 @@ links = Table(
     Column("link_id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("household_id", Text, nullable=False),
+    Column("household_id", Text, nullable=False, index=True),
     Column("hardware", Text, nullable=False),
     Column("os_version", Text, nullable=False),
     Column("app_name", Text, nullable=False),
@@ -77,6 +77,7 @@ links = Table(
     Column("browser", Text),
     Column("grant_id", Text),
     Column("version", Integer, nullable=False),
+    Column("network", Text),
 )
 
 login_attempts = Table(
@@ -111,6 +112,32 @@ code_entries = Table(
     Column("outcome", Text),
     Column("typed_id", Text),
     Column("entered_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What does not count loses its keys; the row stays a little longer, so that a redelivery is not counted again.
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("try_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("account", Text, index=True),
+    Column("network", Text, index=True),
+    Column("at_network", Text, index=True),
+    Column("at_place", Text, index=True),
+    Column("tag", Text, nullable=False),
+    Column("outcome", Text),
+    Column("tried_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# A place is a keyed hash of an account together with a network, a browser or a household: the row tells neither.
+known_places = Table(
+    "known_places",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
@@ -215,6 +242,24 @@ told_ends = Table(
     Column("event_id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("request_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What was done in an account's name, for its owner and for the service; ends with the account.
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column(
+        "account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("household_id", Text, nullable=False),
+    Column("grant_id", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("app_name", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )

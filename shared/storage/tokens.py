@@ -12,18 +12,22 @@ from shared.domain.revocation import Selection
 from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
-from shared.storage.rows import grant_from, grant_values
+from shared.storage.rows import grant_from, grant_values, notice_values
 from shared.storage.schema import (
     code_entries,
     deliveries,
     grants,
+    known_places,
     links,
+    notices,
     sessions,
+    sign_in_tries,
     told_ends,
     typed_codes,
     upgrades,
 )
 from shared.storage.session import begin
+from shared.storage.tries import Notice
 from shared.storage.version import check
 from shared.storage.writes import upsert
 
@@ -66,6 +70,9 @@ _DELETIONS = (
     _DELETE_TYPED_CODES,
     _DELETE_CODE_ENTRIES,
     _DELETE_TOLD_ENDS,
+    _oldest(sign_in_tries.c.try_id, sign_in_tries.c.expires_at),
+    _oldest(known_places.c.place, known_places.c.expires_at),
+    _oldest(notices.c.notice_id, notices.c.expires_at),
 )
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
@@ -107,8 +114,12 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
             {"delivery_id": delivery_id, "service": service, "sealed": sealed, "expires_at": expires_at},
         )
 
+    async def insert_notice(self, notice: Notice, *, expires_at: int) -> None:
+        """Write a notice, unless it is there."""
+        await self._session.insert_new(notices, notice_values(notice) | {"expires_at": expires_at})
+
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete what has expired of deliveries, sessions, upgrades, typed codes and entries, told ends, and links before *links_before*."""
+        """Delete what has expired of `_DELETIONS`, and links before *links_before*."""
         # All of these are over in the very second of their expiry.
         expired = {"before": self.now + 1, "limit": limit}
         gone = 0

@@ -43,6 +43,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "typed_codes": {"SELECT"},
         "code_entries": {"SELECT"},
         "provider_metadata": {"SELECT"},
+        "sign_in_tries": {"SELECT"},
+        "known_places": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
@@ -58,6 +60,9 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "provider_tokens": {"SELECT", "INSERT", "DELETE"},
         "account_checks": {"SELECT", "INSERT", "DELETE"},
         "told_ends": {"SELECT", "INSERT"},
+        "sign_in_tries": {"SELECT", "INSERT"},
+        "known_places": {"SELECT", "INSERT"},
+        "notices": {"SELECT"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -71,6 +76,9 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "typed_codes": {"SELECT", "DELETE"},
         "told_ends": {"SELECT", "DELETE"},
         "code_entries": {"SELECT", "DELETE"},
+        "sign_in_tries": {"SELECT", "DELETE"},
+        "known_places": {"SELECT", "DELETE"},
+        "notices": {"SELECT", "INSERT", "DELETE"},
         "audit_events": {"INSERT"},
     },
 }
@@ -86,6 +94,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "provider_metadata": {"issuer", "authorization_endpoint", "iss_parameter", "fetched_at"},
         "provider_tokens": {"sealed", "checked_at", "version"},
         "account_checks": {"claim", "next_at", "doubt", "gone_at", "version"},
+        "sign_in_tries": {"account", "network", "at_network", "at_place", "outcome", "expires_at"},
+        "known_places": {"since", "expires_at"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
@@ -96,6 +106,9 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "typed_codes": {"expires_at"},
         "told_ends": {"expires_at"},
         "code_entries": {"expires_at"},
+        "sign_in_tries": {"expires_at"},
+        "known_places": {"expires_at"},
+        "notices": {"expires_at"},
     },
 }
 """Role -> table -> the columns it may change."""

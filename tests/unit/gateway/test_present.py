@@ -6,7 +6,7 @@ import pytest
 
 from gateway.pages import present
 from shared.domain.link import Device, Link, LinkState
-from shared.settings import LocalProviderSettings, ServiceSettings
+from shared.settings import AudiobookshelfProviderSettings, LocalProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView, LoginAttempt
 
 NOW = 1_790_000_000
@@ -177,3 +177,50 @@ def test_choice_is_offered_only_where_there_is_one() -> None:
     assert [("Hoerfunk", "/link/code?with=local"), ("The library", "/link/code?with=other")] == [
         (choice.title, choice.address) for choice in both
     ]
+
+
+def test_servers_without_a_title_can_be_told_apart() -> None:
+    """Where there are several, by their names; a single one goes by the service's title."""
+    service = ServiceSettings(title="Hoerfunk")
+    books = AudiobookshelfProviderSettings(type="audiobookshelf", url="https://books.example.com")
+    alone = present.title({"my-books": books}, "my-books", service)
+    beside = present.title({"local": LOCAL, "my-books": books}, "my-books", service)
+
+    assert ("Hoerfunk", "My books") == (alone, beside)
+
+
+@pytest.mark.parametrize(
+    ("asked_from", "here", "words"),
+    [
+        ("net-1", ["net-1"], "the network that this device is on"),
+        ("net-1", ["by the new key", "net-1"], "the network that this device is on"),
+        ("net-1", ["net-2"], "another network than this device is on"),
+        (None, ["net-1"], None),
+        ("net-1", [None], None),
+        (None, [None], None),
+        ("net-1", [], None),
+    ],
+)
+def test_networks_are_compared_where_both_are_known(
+    asked_from: str | None, here: list[str | None], words: str | None
+) -> None:
+    """A hint for people: what is not known is not said."""
+    said = present.asker(replace(LINK, network=asked_from), NOW, networks=here).network
+
+    assert (said is None) if words is None else (said or "").startswith(words)
+
+
+def test_attempt_that_nobody_looked_at_is_told_apart() -> None:
+    """Only this browser's own last attempt counts."""
+    limited = view(attempts=[attempt(1), attempt(2, AttemptOutcome.LIMITED)])
+
+    assert [False, True, False] == [present.is_limited(limited, each) for each in ("s1", "s2", None)]
+    assert None is present.sign_in_problem(limited, submission="s2", limit=5, provider="x")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1, "a minute"), (60, "a minute"), (61, "2 minutes"), (1800, "30 minutes")]
+)
+def test_time_to_wait_is_told_in_minutes(seconds: int, words: str) -> None:
+    """Rounded up, so that nobody comes back too early."""
+    assert words == present.minutes(seconds)
