@@ -125,17 +125,22 @@ class Web:
                     body += more
                 status, challenged = response.status, "WWW-Authenticate" in response.headers
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NothingDone(f"{_origin(url)} cannot be reached: {type(error).__name__}") from None
+            raise NothingDone(_silence(url, error)) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # Only the kind: the text of some of these errors repeats the address, with what was in its query.
-            raise ProviderUnavailable(
-                f"{_address(url)} did not answer ({type(error).__name__}); is it up, and is this its address as auth_worker sees it?"
-            ) from None
+            raise ProviderUnavailable(_silence(url, error)) from None
         if len(body) > largest:
             raise ProviderUnavailable(f"{_address(url)} answered more than {largest} bytes")
         if 300 <= status < 400:
             raise ProviderUnavailable(f"{_address(url)} sent us elsewhere; set the address it redirects to")
         return Answer(status=status, body=bytes(body), address=_address(url), challenged=challenged)
+
+
+def _silence(url: str, error: Exception) -> str:
+    # Only the kind: the text of some of these errors repeats the address, with what was in its query.
+    kind = type(error).__name__
+    return (
+        f"{_address(url)} did not answer ({kind}); is it up, and is this its address as auth_worker sees it?"
+    )
 
 
 def _address(url: str) -> str:

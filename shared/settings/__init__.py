@@ -4,6 +4,7 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 `LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
 """
 
+from shared.settings.addresses import is_safe_address
 from shared.settings.apps import (
     ActionSettings,
     AppSettings,
@@ -29,7 +30,6 @@ from shared.settings.providers import (
     ProviderSettings,
     RedirectSection,
     SubsonicProviderSettings,
-    is_safe_address,
 )
 from shared.settings.sections import (
     LONGEST_ISSUER,

@@ -4,10 +4,10 @@ import base64
 import binascii
 from urllib.parse import urlsplit
 
-from shared.settings.addresses import address_checks
 from shared.settings.app_checks import app_checks
 from shared.settings.lifecycle_checks import lifecycle_checks
 from shared.settings.model import Settings
+from shared.settings.provider_checks import address_checks
 from shared.settings.providers import LOCAL
 from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX, ServiceSettings
 

@@ -1,14 +1,13 @@
 """The settings of identity providers: one class for each type, and the union of them all."""
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, get_args
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from shared.domain.account import AccountTier
+from shared.settings.addresses import is_safe_address
 from shared.settings.sections import Section
 
 LOCAL = "local"
@@ -26,19 +25,6 @@ class ProviderSection(Section):
 
 
 _ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!\"$->@-~]*)?")
-
-
-def is_safe_address(address: str) -> bool:
-    """Tell whether secrets may travel to an address: by https, or without leaving this machine."""
-    return address.startswith("https://") or is_loopback(urlsplit(address).hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _safe(address: str) -> str:

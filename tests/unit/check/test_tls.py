@@ -128,7 +128,18 @@ def old_versions(context: ssl.SSLContext) -> None:
         ({"prepare": another_curve}, {"tls.curve"}),
         ({"prepare": old_versions}, {"tls.old-versions"}),
     ],
-    ids=str,
+    ids=[
+        "nothing wrong",
+        "untrusted",
+        "another name",
+        "few days",
+        "no days",
+        "elliptic",
+        "TLS 1.3 alone",
+        "RSA key exchange alone",
+        "another curve",
+        "old versions",
+    ],
 )
 async def test_what_is_wrong_with_the_way_there(
     tmp_path: Path, rsa_key: rsa.RSAPrivateKey, case: dict[str, object], expected: set[str]
