@@ -41,8 +41,15 @@ class VerifiedCode:
     """Seconds since the epoch, a whole minute."""
     link_device_id: str
     """The hidden second half: Sonos gets it beside the code and has to send it back."""
-    typed_code: str = field(repr=False)
-    """The longest short name that a person can type in place of the code; see `typed_code`."""
+    code: str = field(repr=False)
+    service: str
+    key: bytes = field(repr=False)
+    """The MAC key that it was made with."""
+
+    @property
+    def typed_code(self) -> str:
+        """Return the longest short name that a person can type in place of the code; see `typed_code`."""
+        return typed_code.derive(self.key, service=self.service, code=self.code)
 
 
 def issue(*, key: bytes, service: str, lifetime: int, now: int, random: bytes) -> tuple[str, VerifiedCode]:
@@ -61,6 +68,11 @@ def issue(*, key: bytes, service: str, lifetime: int, now: int, random: bytes) -
     value = bytes((minute & 0xFF,)) + random + _mac(key, service, minute, random)
     code = _PREFIX + _to_base36(int.from_bytes(value))
     return code, _verified(key, service, code, minute)
+
+
+def has_shape(code: str) -> bool:
+    """Tell whether *code* looks like a link code; a typed one never does."""
+    return _SHAPE.fullmatch(code) is not None
 
 
 def verify(
@@ -92,7 +104,9 @@ def _verified(key: bytes, service: str, code: str, minute: int) -> VerifiedCode:
         link_id=_hash(key, f"link id\0{named}"),
         expires_at=minute * 60,
         link_device_id="d" + _hash(key, f"link device id\0{named}")[:31],
-        typed_code=typed_code.derive(key, service=service, code=code),
+        code=code,
+        service=service,
+        key=key,
     )
 
 
