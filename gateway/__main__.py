@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from gateway.app import STOPPING, create_app
+from gateway.app import STOPPING, create_app, shorten
 from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
@@ -74,6 +74,8 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event) -> None:
         # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
+        assert runner.server is not None  # since it is set up
+        shorten(runner.server, context)
         try:
             await web.TCPSite(runner, host, port).start()
             log.info("gateway listens", address=settings.listen, public_url=settings.public_url)

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from gateway import api, oauth
-from gateway.content import ContentUnavailable, Rest
+from gateway.content import ContentUnavailable
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
+from gateway.express import Express
 from gateway.pages import routes as pages
 from shared import keys
 from shared.storage.base import StoreUnavailable
@@ -52,6 +54,23 @@ def create_app(context: GatewayContext) -> web.Application:
     return app
 
 
+def shorten(server: web.Server, context: GatewayContext) -> None:
+    """Let ordinary SMAPI calls go the short way, past routes and middleware."""
+    services = context.settings.services
+    endpoints = {f"/smapi/{service}": service for service in services}
+    if DEFAULT_SERVICE in services:
+        endpoints["/smapi"] = DEFAULT_SERVICE
+    express = Express(
+        context,
+        server.request_handler,
+        partial(_stream, context=context),
+        endpoints=endpoints,
+        headers=_hardening(context),
+        largest_body=LARGEST_BODY,
+    )
+    server.request_handler = express.handle
+
+
 async def _smapi(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
     service = request.match_info.get("service", DEFAULT_SERVICE)
@@ -67,7 +86,7 @@ async def _smapi(request: web.Request) -> web.StreamResponse:
         accept_language=", ".join(request.headers.getall("Accept-Language", ())),
     )
     answered = await answer(asked, context)
-    return _soap(answered) if answered.rest is None else await _stream(request, answered, answered.rest)
+    return _soap(answered) if answered.rest is None else await _stream(request, answered, context)
 
 
 def _only(request: web.Request, name: str) -> str | None:
@@ -143,9 +162,14 @@ async def _nothing_leaks(request: web.Request, handler: Handler) -> web.StreamRe
 
 async def _hardened(request: web.Request, response: web.StreamResponse) -> None:
     """Add what every answer carries, a streamed one too, before its first byte leaves."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.app[CONTEXT].settings.secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.update(_hardening(request.app[CONTEXT]))
+
+
+def _hardening(context: GatewayContext) -> dict[str, str]:
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if context.settings.secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
 
 
 def _is_soap(request: web.Request) -> bool:
@@ -167,18 +191,23 @@ def _soap(answered: Answered) -> web.Response:
     )
 
 
-async def _stream(request: web.Request, answered: Answered, rest: Rest) -> web.StreamResponse:
+async def _stream(
+    request: web.BaseRequest, answered: Answered, context: GatewayContext
+) -> web.StreamResponse:
     """Send an answer while it comes in; one that breaks off takes the connection along, so that it looks like no whole one."""
-    response = web.StreamResponse(status=answered.status, headers={"Content-Type": answered.content_type})
-    response.content_length = rest.length
+    assert answered.rest is not None
+    response = web.StreamResponse(
+        status=answered.status, headers={"Content-Type": answered.content_type, **_hardening(context)}
+    )
+    response.content_length = answered.rest.length
     try:
         await response.prepare(request)
         await response.write(answered.body)
-        await rest.copy(response.write)
+        await answered.rest.copy(response.write)
     except (ContentUnavailable, ConnectionError) as error:
         log.warning("answer cut", reason=str(error), correlation_id=answered.correlation_id)
         if request.transport is not None:
             request.transport.abort()
     finally:
-        rest.close()
+        answered.rest.close()
     return response

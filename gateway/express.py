@@ -1,0 +1,121 @@
+"""The short way of a SMAPI call through aiohttp, beside the plain one through `app`: the same bytes in, the same bytes out.
+
+Routing, middleware and the making of a response take as long as all we do ourselves. An ordinary call, which is nearly every one (POST
+to an endpoint over HTTP/1.1, its body there already, the connection to be kept), needs none of it: its answer is written as it is.
+Whatever is not ordinary goes through the application. tests/e2e/test_express.py holds the two against each other.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import SERVER_SOFTWARE
+
+from gateway.context import GatewayContext
+from gateway.endpoint import Answered, Asked, answer
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Stream = Callable[[web.BaseRequest, Answered], Awaitable[web.StreamResponse]]
+
+# What decides how a request is to be read, and may come once at most.
+_MUST_NOT_COME = (hdrs.EXPECT, hdrs.UPGRADE, hdrs.CONTENT_ENCODING)
+
+
+class Express:
+    """Stands in front of an aiohttp server's own handler."""
+
+    def __init__(
+        self,
+        context: GatewayContext,
+        plain: Handler,
+        stream: Stream,
+        *,
+        endpoints: Mapping[str, str],
+        headers: Mapping[str, str],
+        largest_body: int,
+    ) -> None:
+        self._context = context
+        self._plain = plain
+        self._stream = stream
+        self._endpoints = endpoints
+        self._largest_body = largest_body
+        self._headers = tuple(headers.items())
+        self._head = lru_cache(maxsize=256)(self._made_head)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request, itself or by the plain way."""
+        service = self._endpoints.get(request.raw_path)
+        if service is None or not self._is_ordinary(request):
+            return await self._plain(request)
+        headers = request.headers
+        actions, authorizations = (headers.getall(name, _NONE) for name in (_SOAP_ACTION, hdrs.AUTHORIZATION))
+        if len(actions) > 1 or len(authorizations) > 1:
+            return await self._plain(request)
+        asked = Asked(
+            service=service,
+            body=request.content.read_nowait(),
+            soap_action=actions[0] if actions else None,
+            authorization=authorizations[0] if authorizations else None,
+            accept_language=", ".join(headers.getall(hdrs.ACCEPT_LANGUAGE, _NONE)),
+        )
+        answered = await answer(asked, self._context)
+        if answered.rest is not None:
+            return await self._stream(request, answered)
+        head = self._head(answered.status, answered.content_type, len(answered.body))
+        return Written(answered.status, b"".join((head, _date(), b"\r\n\r\n", answered.body)))
+
+    def _is_ordinary(self, request: web.BaseRequest) -> bool:
+        content = request.content
+        return (
+            request.method == "POST"
+            and request.version == HttpVersion11
+            and request.keep_alive
+            and content.is_eof()
+            and content.exception() is None
+            and content.total_bytes <= self._largest_body
+            and not any(name in request.headers for name in _MUST_NOT_COME)
+        )
+
+    def _made_head(self, status: int, content_type: str, length: int) -> bytes:
+        """Return all of an answer's head but the date, as aiohttp writes it."""
+        lines = {
+            hdrs.CONTENT_TYPE: content_type,
+            **dict(self._headers),
+            hdrs.CONTENT_LENGTH: str(length),
+            hdrs.SERVER: SERVER_SOFTWARE,
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{head}{hdrs.DATE}: ".encode()
+
+
+_NONE: tuple[str, ...] = ()
+_SOAP_ACTION = "SOAPAction"
+
+
+class Written(web.StreamResponse):
+    """An answer that is there to the last byte, for a connection that is kept."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        # Nothing of what the base class would set up is used.
+        self._content = content
+        self._status = status
+        self._keep_alive = True
+        self._eof_sent = False
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write it."""
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        transport.write(self._content)
+        # aiohttp asks it for what was sent so far when something goes wrong later.
+        self._eof_sent = True
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: all of it is written."""
+
+
+def _date() -> bytes:
+    return rfc822_formatted_time().encode()
