@@ -19,9 +19,6 @@ from gateway.endpoint import Answered, Asked, answer
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Stream = Callable[[web.BaseRequest, Answered], Awaitable[web.StreamResponse]]
 
-# What decides how a request is to be read, and may come once at most.
-_MUST_NOT_COME = (hdrs.EXPECT, hdrs.UPGRADE, hdrs.CONTENT_ENCODING)
-
 
 class Express:
     """Stands in front of an aiohttp server's own handler."""
@@ -75,7 +72,7 @@ class Express:
             and content.is_eof()
             and content.exception() is None
             and content.total_bytes <= self._largest_body
-            and not any(name in request.headers for name in _MUST_NOT_COME)
+            and not _is_special(request.headers)
         )
 
     def _made_head(self, status: int, content_type: str, length: int) -> bytes:
@@ -115,6 +112,11 @@ class Written(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Do nothing: all of it is written."""
+
+
+def _is_special(headers: Mapping[str, str]) -> bool:
+    """Tell whether headers ask for more than an answer."""
+    return hdrs.EXPECT in headers or hdrs.UPGRADE in headers or hdrs.CONTENT_ENCODING in headers
 
 
 def _date() -> bytes:

@@ -12,7 +12,6 @@ minute of the next 255 that fits. An expired code therefore fails its MAC, and n
 filters: what cannot be guessed are the 120 random bits.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -99,11 +98,12 @@ def verify(
 
 
 def _verified(key: bytes, service: str, code: str, minute: int) -> VerifiedCode:
-    named = f"{service}\0{code}"
+    # Two halves of one MAC tell as little of each other as two MACs would, at half the price.
+    halves = hmac.digest(key, f"link\0{service}\0{code}".encode(), "sha256").hex()
     return VerifiedCode(
-        link_id=_hash(key, f"link id\0{named}"),
+        link_id=halves[:32],
         expires_at=minute * 60,
-        link_device_id="d" + _hash(key, f"link device id\0{named}")[:31],
+        link_device_id="d" + halves[33:],
         code=code,
         service=service,
         key=key,
@@ -127,10 +127,6 @@ def _complete(low_byte: int, earliest_minute: int) -> int:
 def _mac(key: bytes, service: str, minute: int, random: bytes) -> bytes:
     message = b"link code\0" + service.encode() + b"\0" + minute.to_bytes(8) + random
     return hmac.digest(key, message, "sha256")[:_MAC_BYTES]
-
-
-def _hash(key: bytes, text: str) -> str:
-    return hmac.digest(key, text.encode(), hashlib.sha256).hex()[:32]
 
 
 def _to_base36(number: int) -> str:

@@ -1,6 +1,5 @@
 """Where credentials are found, and when they are refused."""
 
-
 import pytest
 
 from gateway.smapi.credentials import MAX_TOKEN, Credentials
