@@ -13,13 +13,13 @@ from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher, check_keys
 from gateway.logins import Logins
+from gateway.remembered import RememberingVerifier
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared import bootstrap, keys
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom, random_id
 from shared.settings import Settings, split_address
-from shared.tokens import TokenVerifier
 
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
@@ -49,7 +49,7 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
             refreshes=SingleFlight(),
             sightings=sightings,
             logins=Logins(random.token_bytes(32)),
-            verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
+            verifier=RememberingVerifier(public_keys.signing, issuer=settings.issuer),
             voucher=Voucher(own_keys.content, issuer=settings.issuer),
             content_servers=content_servers,
         )
