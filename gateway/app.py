@@ -48,23 +48,26 @@ def create_app(context: GatewayContext) -> web.Application:
             web.get("/readyz", _readyz),
         ]
     )
-    oauth.add_to(app, context)
+    oauth.add_to(app, oauth.TokenApi(context))
     pages.add_to(app, context)
     api.add_to(app, context)
     return app
 
 
 def shorten(server: web.Server, context: GatewayContext) -> None:
-    """Let ordinary SMAPI calls go the short way, past routes and middleware."""
+    """Let ordinary calls go the short way, past routes and middleware."""
     services = context.settings.services
     endpoints = {f"/smapi/{service}": service for service in services}
+    verifications = {f"/verify/{service}": service for service in services}
     if DEFAULT_SERVICE in services:
-        endpoints["/smapi"] = DEFAULT_SERVICE
+        endpoints["/smapi"] = verifications["/verify"] = DEFAULT_SERVICE
     express = Express(
         context,
         server.request_handler,
         partial(_stream, context=context),
+        oauth.TokenApi(context),
         endpoints=endpoints,
+        verifications=verifications,
         headers=_hardening(context),
         largest_body=LARGEST_BODY,
     )

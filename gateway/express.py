@@ -15,6 +15,7 @@ from aiohttp.http import SERVER_SOFTWARE
 
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer
+from gateway.oauth import TokenApi
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Stream = Callable[[web.BaseRequest, Answered], Awaitable[web.StreamResponse]]
@@ -28,26 +29,50 @@ class Express:
         context: GatewayContext,
         plain: Handler,
         stream: Stream,
+        api: TokenApi,
         *,
         endpoints: Mapping[str, str],
+        verifications: Mapping[str, str],
         headers: Mapping[str, str],
         largest_body: int,
     ) -> None:
+        """Take the two ways, and which paths go the short one.
+
+        Args:
+            context: given to operations.
+            plain: answers every request.
+            stream: sends an answer of which there is a rest.
+            api: answers `/verify`.
+            endpoints: path of a SMAPI endpoint -> its service.
+            verifications: path of forward-auth -> the service it is for.
+            headers: what every answer carries.
+            largest_body: bytes; a larger body is refused by the plain way.
+        """
         self._context = context
         self._plain = plain
         self._stream = stream
+        self._api = api
         self._endpoints = endpoints
+        self._verifications = verifications
         self._largest_body = largest_body
         self._headers = tuple(headers.items())
         self._head = lru_cache(maxsize=256)(self._made_head)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, itself or by the plain way."""
-        service = self._endpoints.get(request.raw_path)
-        if service is None or not self._is_ordinary(request):
-            return await self._plain(request)
+        if self._is_ordinary(request):
+            path = request.raw_path
+            if request.method == "POST":
+                if (service := self._endpoints.get(path)) is not None:
+                    return await self._call(request, service)
+            elif request.method == "GET" and (service := self._verifications.get(path)) is not None:
+                return await self._verify(request, service)
+        return await self._plain(request)
+
+    async def _call(self, request: web.BaseRequest, service: str) -> web.StreamResponse:
         headers = request.headers
-        actions, authorizations = (headers.getall(name, _NONE) for name in (_SOAP_ACTION, hdrs.AUTHORIZATION))
+        actions = headers.getall("SOAPAction", _NONE)
+        authorizations = headers.getall(hdrs.AUTHORIZATION, _NONE)
         if len(actions) > 1 or len(authorizations) > 1:
             return await self._plain(request)
         asked = Asked(
@@ -60,14 +85,18 @@ class Express:
         answered = await answer(asked, self._context)
         if answered.rest is not None:
             return await self._stream(request, answered)
-        head = self._head(answered.status, answered.content_type, len(answered.body))
+        head = self._head(answered.status, ((hdrs.CONTENT_TYPE, answered.content_type),), len(answered.body))
         return Written(answered.status, b"".join((head, _date(), b"\r\n\r\n", answered.body)))
+
+    async def _verify(self, request: web.BaseRequest, service: str) -> web.StreamResponse:
+        status, headers = await self._api.judge(service, request.headers.getall(hdrs.AUTHORIZATION, _NONE))
+        head = self._made_head(status, tuple(headers.items()), 0)
+        return Written(status, b"".join((head, _date(), b"\r\n\r\n")))
 
     def _is_ordinary(self, request: web.BaseRequest) -> bool:
         content = request.content
         return (
-            request.method == "POST"
-            and request.version == HttpVersion11
+            request.version == HttpVersion11
             and request.keep_alive
             and content.is_eof()
             and content.exception() is None
@@ -75,20 +104,15 @@ class Express:
             and not _is_special(request.headers)
         )
 
-    def _made_head(self, status: int, content_type: str, length: int) -> bytes:
-        """Return all of an answer's head but the date, as aiohttp writes it."""
-        lines = {
-            hdrs.CONTENT_TYPE: content_type,
-            **dict(self._headers),
-            hdrs.CONTENT_LENGTH: str(length),
-            hdrs.SERVER: SERVER_SOFTWARE,
-        }
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{head}{hdrs.DATE}: ".encode()
+    def _made_head(self, status: int, headers: tuple[tuple[str, str], ...], length: int) -> bytes:
+        """Return all of an answer's head but the date, with the words of aiohttp."""
+        lines = (*headers, *self._headers, (hdrs.CONTENT_LENGTH, str(length)), (hdrs.SERVER, SERVER_SOFTWARE))
+        head = "".join([f"{name}: {value}\r\n" for name, value in lines])
+        return f"HTTP/1.1 {_STATUS[status]}\r\n{head}{hdrs.DATE}: ".encode()
 
 
 _NONE: tuple[str, ...] = ()
-_SOAP_ACTION = "SOAPAction"
+_STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 class Written(web.StreamResponse):
