@@ -24,7 +24,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _MARKS = re.compile(rf"({_TIMESTAMP.pattern})|({_MARK})|({re.escape(str(_NUMBER))})")
 _PLAIN = re.compile(r"[A-Za-z0-9]+")
 
-Shape = tuple[str, str, tuple[tuple[str, str], ...]]
+Shape = tuple[str, str, tuple[tuple[str, str | int], ...]]
 """The logger's name, the event, and the values that are the same each time."""
 
 
