@@ -1,16 +1,17 @@
 """The test bed: servers and processes, each on its core, and one measurement on them."""
 
+import asyncio
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
 from bench import load, processes
@@ -19,11 +20,12 @@ from shared.settings import Settings
 from shared.settings import load as load_settings
 from shared.storage.migrate import upgrade
 from tests.play.operator import Process, System, deployment, free_port
-from tests.services.keeper import PROJECT, Keeper, running_keeper
+from tests.services.keeper import PROJECT, running_keeper
 from tests.services.postgres import PostgresServer, aside
 from tests.services.rabbit import RabbitServer
 
 _NAP = 0.05
+_PATIENCE = 60
 
 
 @dataclass(kw_only=True)
@@ -40,6 +42,7 @@ class Bed:
     """Where all else runs: the load, the database, the broker, the workers."""
     pids: dict[str, list[int]] = field(default_factory=dict)
     """Part of the system -> its processes."""
+    _cores: dict[str, set[int]] = field(default_factory=dict)
     _files: int = 0
 
     @property
@@ -65,9 +68,13 @@ class Bed:
         self.place(name, [process.popen.pid], self.server_core if cores is None else cores)
         return int(self.system.gateways[-1].rpartition(":")[2])
 
-    def start_worker(self, module: str, *, name: str = "") -> Process:
-        """Start a worker beside the load."""
+    async def start_worker(self, module: str, *, name: str = "") -> Process:
+        """Start a worker beside the load, and wait until it is at work."""
         process = self.system.start(name or module, ("-m", module))
+        async with asyncio.timeout(_PATIENCE):
+            while "worker started" not in process.log.read_text():
+                self.system.expect_alive()
+                await asyncio.sleep(_NAP)
         self.place(name or module, [process.popen.pid], self.other_cores)
         return process
 
@@ -80,14 +87,17 @@ class Bed:
 
     def place(self, name: str, pids: Sequence[int], cores: set[int]) -> None:
         """Remember a part of the system, and put it on its cores."""
-        self.pids[name] = list(pids)
+        self.pids[name], self._cores[name] = list(pids), cores
         processes.pin(pids, cores)
 
     async def settle(self) -> None:
-        """Find the servers' processes, which change as connections come, and put them where they belong."""
+        """Find the children of all processes, which come and go, and put them where they belong."""
         for name, pid in (("postgres", _postmaster(self.postgres)), ("rabbit", _beam(self.rabbit))):
             if pid is not None:
-                self.place(name, processes.family(pid), self.other_cores)
+                self._cores[name] = self.other_cores
+                self.pids[name] = [pid]
+        for name, pids in list(self.pids.items()):
+            self.place(name, processes.family(pids[0]), self._cores[name])
 
     @contextmanager
     def running(
@@ -108,10 +118,10 @@ class Bed:
             self.pids.pop(name, None)
 
     @contextmanager
-    def floor(self, *, status: int, length: int) -> Iterator[int]:
-        """Run the bare handler, and give its port."""
+    def floor(self, constants: Sequence[str]) -> Iterator[int]:
+        """Run the bare handlers, and give their port; constants as `bench.floor` takes them."""
         port = free_port()
-        command = [sys.executable, "-m", "bench.floor", str(port), str(status), str(length)]
+        command = [sys.executable, "-m", "bench.floor", str(port), *constants]
         with self.running("floor", command, PYTHONPATH=str(PROJECT)) as process:
             wait_for_port(port, process)
             yield port
@@ -166,8 +176,6 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], *, seconds: float
     Raises:
         RuntimeError: the process ended, or the time did.
     """
-    import socket
-
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -186,4 +194,6 @@ def _postmaster(postgres: PostgresServer) -> int | None:
 
 def _beam(rabbit: RabbitServer) -> int | None:
     """Return the process of a broker of ours."""
-    return int(Path(rabbit._facts["environment"]["RABBITMQ_PID_FILE"]).read_text())
+    if rabbit.data is None:
+        return None
+    return int((rabbit.data.parent / "pid").read_text())

@@ -21,6 +21,7 @@ import msgspec
 from bench.processes import cpu_seconds
 
 _TIMEOUT = 30.0
+_REOPENING: set["asyncio.Future[None]"] = set()
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -163,7 +164,8 @@ class _Connection(asyncio.Protocol):
         if self._waiting and not self._load.over:
             self._load.mistake("the connection was closed in the middle")
         if not self._load.over:
-            asyncio.ensure_future(self._again())
+            _REOPENING.add(task := asyncio.ensure_future(self._again()))
+            task.add_done_callback(_REOPENING.discard)
 
     async def _again(self) -> None:
         host, port = self._transport.get_extra_info("peername")[:2]

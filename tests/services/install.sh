@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx, node), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -8,6 +8,7 @@ has() {
         python) python3 -c 'import ensurepip, venv' 2>&1 ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' || command -v postgres ;;
         rabbitmq) test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
+        node) command -v node && command -v npm ;;
         nginx) command -v nginx || test -x /usr/sbin/nginx ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     esac >/dev/null
@@ -18,6 +19,7 @@ package_of() {
         python) echo python3 python3-venv ;;
         rabbitmq) echo rabbitmq-server ;;
         nginx) echo nginx-light ;;
+        node) echo nodejs npm ;;
         *) echo "$1" ;;
     esac
 }
