@@ -126,7 +126,11 @@ def app_link_row(count: int) -> Row:
 
 async def against_floor(bed: Bed, rows: Sequence[Row], port: int, pace: Pace, say: Say) -> list[Figure]:
     """Measure rows and, in turn with each, a bare handler that answers as many bytes."""
-    answers = [(await bed.measure(_one(port), row.requests[:1])).example for row in rows]
+    answers = []
+    for row in rows:
+        answers.append((await bed.measure(_one(port), row.requests[:1])).example)
+        # Once each, so that what is seen for the first time is not mixed up with what is known.
+        await bed.measure(Job(ports=[port], seconds=30, once=True), row.requests[:2_000])
     lengths = [_content_length(answer) for answer in answers]
     methods = [row.requests[0].split(b" ", 1)[0].decode() for row in rows]
     constants = [

@@ -68,6 +68,11 @@ def begin(handler: logging.StreamHandler[Any], chain: Sequence[structlog.typing.
     _template.cache_clear()
 
 
+def end() -> None:
+    """Let everything go the plain way again."""
+    _State.writer = None
+
+
 def info(shape: Shape, *, correlation_id: str, duration_ms: float) -> None:
     """Write a line of level info, from inside an event loop.
 
