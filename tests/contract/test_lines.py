@@ -22,12 +22,12 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 @contextmanager
-def written(format: str, level: str = "info") -> Iterator[io.StringIO]:  # noqa: A002 - the setting's name
+def written(form: str, level: str = "info") -> Iterator[io.StringIO]:
     """Collect what is logged; afterwards nothing is configured."""
     before = sys.stderr
     sys.stderr = collected = io.StringIO()
     try:
-        logs.configure(level=level, format=format)  # type: ignore[arg-type]
+        logs.configure(level=level, format=form)  # type: ignore[arg-type]
         yield collected
     finally:
         sys.stderr = before
@@ -36,9 +36,9 @@ def written(format: str, level: str = "info") -> Iterator[io.StringIO]:  # noqa:
 
 
 async def _both(
-    format: str, values: dict[str, str | int], correlation_id: str, duration_ms: float
-) -> list[str]:  # noqa: A002
-    with written(format) as collected:
+    form: str, values: dict[str, str | int], correlation_id: str, duration_ms: float
+) -> list[str]:
+    with written(form) as collected:
         lines.info(
             ("some.logger", "it happened", tuple(values.items())),
             correlation_id=correlation_id,
@@ -51,7 +51,7 @@ async def _both(
         return collected.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 @given(
     values=st.dictionaries(
         st.sampled_from(["method", "outcome", "service", "kind"]),
@@ -60,10 +60,9 @@ async def _both(
     correlation_id=st.from_regex(r"[a-z2-7]{1,12}", fullmatch=True),
     duration=st.floats(0, 1e5).map(lambda ms: round(ms, 2)),
 )
-def test_same_line(format, values, correlation_id, duration):
+def test_same_line(form, values, correlation_id, duration):
     """But for the time, which has the same form."""
-    plain, short = [], []
-    both = asyncio.run(_both(format, values, correlation_id, duration))
+    both = asyncio.run(_both(form, values, correlation_id, duration))
     half = len(both) // 2
     short, plain = both[:half], both[half:]
 

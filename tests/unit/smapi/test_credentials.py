@@ -179,6 +179,6 @@ def test_repr_hides_what_opens_anything():
     shown = repr(Credentials(household_id="Sonos_1", device_id="d", **secret))
 
     assert "Credentials(household_id='Sonos_1', device_id='d')" == shown
-    assert {"token", "key", "household_id", "device_id", "session_id", "username", "password"} == {
-        name for name in Credentials.__struct_fields__
-    }
+    assert {"token", "key", "household_id", "device_id", "session_id", "username", "password"} == set(
+        Credentials.__struct_fields__
+    )
