@@ -41,7 +41,7 @@ class Figure(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def is_cost(self) -> bool:
         """Tell whether less is better."""
-        return self.unit in {"ms", "MB", "s", "times the cost"}
+        return self.unit in {"ms", "MB", "s", "times the cost", "households"}
 
 
 class Machine(msgspec.Struct, kw_only=True):

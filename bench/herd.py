@@ -62,7 +62,7 @@ async def back_again(bed: Bed, say: Say, *, households: int) -> list[Figure]:
         figure(
             "herd_sent_away",
             "herd: households told to sign in again",
-            "ms",
+            "households",
             [float(herd.sent_away)],
             at_least=0,
         ),
