@@ -1,6 +1,7 @@
 """python -m bench: measures Latchkey beside the floor it stands on and beside its peers."""
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from bench import figures, flows, footprint, herd, peers, report, rows
 from bench.bed import Bed, open_bed
 from bench.figures import Figure, Results
+from bench.load import loop_factory
 from bench.rows import Pace, Row, Say
 from shared import logs
 
@@ -139,7 +141,8 @@ class Run:
 
     async def _peers(self) -> list[Figure]:
         async with open_bed() as bed:
-            found, failed = await peers.side_by_side(bed, self._size.pace, self._say)
+            pace = replace(self._size.pace, rounds=min(self._size.pace.rounds, 3))
+            found, failed = await peers.side_by_side(bed, pace, self._say)
             self.failed |= failed
             return found
 
@@ -176,6 +179,8 @@ def main(*, short: bool, only: tuple[str, ...], rounds: int | None, output: Path
     if rounds:
         size = _with_rounds(size, rounds)
     logs.configure(level="error", format="console")
+    # Whoever ends the run early: what it started goes with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console, begun = Console(stderr=True), time.monotonic()
     described = figures.machine({})
     with Progress(
@@ -183,7 +188,8 @@ def main(*, short: bool, only: tuple[str, ...], rounds: int | None, output: Path
     ) as progress:
         task = progress.add_task("starting", total=None)
         run = Run(size, lambda what: _tell(progress, console, task, what))
-        asyncio.run(run.all(frozenset(only or PARTS)))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(run.all(frozenset(only or PARTS)))
     results = Results(
         machine=described,
         short=short,
