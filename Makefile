@@ -16,7 +16,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --a
 	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services format docs constraints clean
+.PHONY: help run check test lint unit all-tests services bench format docs constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,10 @@ services: ## Install PostgreSQL, RabbitMQ, Chromium, nginx and node for the test
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.ready ## Measure Latchkey beside bare aiohttp and its peers, into bench/results: less than fifteen minutes
+	@tests/services/install.sh postgresql rabbitmq node
+	$(BIN)/python -m bench
 
 docs: $(VENV)/.ready ## Make the reference pages of settings, commands and faults anew
 	$(BIN)/python -m deploy.reference docs

@@ -8,19 +8,19 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 
-from gateway.app import STOPPING, create_app
+from gateway.app import STOPPING, create_app, shorten
 from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher, check_keys
 from gateway.logins import Logins
+from gateway.remembered import RememberingVerifier
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared import bootstrap, keys
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom, random_id
 from shared.settings import Settings, split_address
-from shared.tokens import TokenVerifier
 
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
@@ -62,7 +62,7 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
             refreshes=SingleFlight(),
             sightings=sightings,
             logins=Logins(random.token_bytes(32)),
-            verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
+            verifier=RememberingVerifier(public_keys.signing, issuer=settings.issuer),
             voucher=Voucher(own_keys.content, issuer=settings.issuer),
             content_servers=content_servers,
         )
@@ -92,6 +92,8 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
         # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
+        assert runner.server is not None  # since it is set up
+        shorten(runner.server, context)
         try:
             await web.TCPSite(runner, host, port).start()
             log.info("gateway listens", address=settings.listen, public_url=settings.public_url)

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from gateway import account_events, api, oauth
-from gateway.content import ContentUnavailable, Rest
+from gateway.content import ContentUnavailable
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
+from gateway.express import Express
 from gateway.network import network_id, network_of
 from gateway.pages import routes as pages
 from shared import keys
@@ -47,11 +49,32 @@ def create_app(context: GatewayContext) -> web.Application:
             web.get("/readyz", _readyz),
         ]
     )
-    oauth.add_to(app, context)
+    oauth.add_to(app, oauth.TokenApi(context))
     pages.add_to(app, context)
     api.add_to(app, context)
     account_events.add_to(app, context)
     return app
+
+
+def shorten(server: web.Server, context: GatewayContext) -> None:
+    """Let ordinary calls go the short way, past routes and middleware."""
+    services = context.settings.services
+    endpoints = {f"/smapi/{service}": service for service in services}
+    verifications = {f"/verify/{service}": service for service in services}
+    if DEFAULT_SERVICE in services:
+        endpoints["/smapi"] = verifications["/verify"] = DEFAULT_SERVICE
+    express = Express(
+        context,
+        server.request_handler,
+        partial(_stream, context=context),
+        oauth.TokenApi(context),
+        network=partial(_network, context),
+        endpoints=endpoints,
+        verifications=verifications,
+        headers=_hardening(context),
+        largest_body=LARGEST_BODY,
+    )
+    server.request_handler = express.handle
 
 
 async def _smapi(request: web.Request) -> web.StreamResponse:
@@ -67,13 +90,13 @@ async def _smapi(request: web.Request) -> web.StreamResponse:
         soap_action=_only(request, "SOAPAction"),
         authorization=_only(request, "Authorization"),
         accept_language=", ".join(request.headers.getall("Accept-Language", ())),
-        network=lambda: _network(request, context),
+        network=partial(_network, context, request),
     )
     answered = await answer(asked, context)
-    return _soap(answered) if answered.rest is None else await _stream(request, answered, answered.rest)
+    return _soap(answered) if answered.rest is None else await _stream(request, answered, context)
 
 
-def _network(request: web.Request, context: GatewayContext) -> str | None:
+def _network(context: GatewayContext, request: web.BaseRequest) -> str | None:
     network = network_of(
         peer=request.remote,
         forwarded_for=request.headers.getall("X-Forwarded-For", ()),
@@ -155,9 +178,14 @@ async def _nothing_leaks(request: web.Request, handler: Handler) -> web.StreamRe
 
 async def _hardened(request: web.Request, response: web.StreamResponse) -> None:
     """Add what every answer carries, a streamed one too, before its first byte leaves."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.app[CONTEXT].settings.secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.update(_hardening(request.app[CONTEXT]))
+
+
+def _hardening(context: GatewayContext) -> dict[str, str]:
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if context.settings.secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
 
 
 def _is_soap(request: web.Request) -> bool:
@@ -179,18 +207,23 @@ def _soap(answered: Answered) -> web.Response:
     )
 
 
-async def _stream(request: web.Request, answered: Answered, rest: Rest) -> web.StreamResponse:
+async def _stream(
+    request: web.BaseRequest, answered: Answered, context: GatewayContext
+) -> web.StreamResponse:
     """Send an answer while it comes in; one that breaks off takes the connection along, so that it looks like no whole one."""
-    response = web.StreamResponse(status=answered.status, headers={"Content-Type": answered.content_type})
-    response.content_length = rest.length
+    assert answered.rest is not None
+    response = web.StreamResponse(
+        status=answered.status, headers={"Content-Type": answered.content_type, **_hardening(context)}
+    )
+    response.content_length = answered.rest.length
     try:
         await response.prepare(request)
         await response.write(answered.body)
-        await rest.copy(response.write)
+        await answered.rest.copy(response.write)
     except (ContentUnavailable, ConnectionError) as error:
         log.warning("answer cut", reason=str(error), correlation_id=answered.correlation_id)
         if request.transport is not None:
             request.transport.abort()
     finally:
-        rest.close()
+        answered.rest.close()
     return response

@@ -1,7 +1,9 @@
 """What the gateway's operations and pages are given."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from gateway.call_log import CallLog
 from gateway.content import ContentServers
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher
@@ -9,6 +11,7 @@ from gateway.live_codes import LiveCodes
 from gateway.logins import Logins
 from gateway.results import Results
 from gateway.sightings import Sightings
+from gateway.smapi.shapes import Shapes
 from shared.context import Context
 from shared.keys import GatewayKeys
 from shared.storage.base import ReadStore
@@ -29,13 +32,15 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     voucher: Voucher
     content_servers: ContentServers
     live_codes: LiveCodes = field(default_factory=LiveCodes)
+    shapes: Shapes = field(default_factory=Shapes)
+    call_log: CallLog = field(default_factory=CallLog)
 
-    @property
+    @cached_property
     def cookie_keys(self) -> tuple[bytes, ...]:
         """Return the MAC keys of forms, browsers, networks and tries, the one in use first."""
         return tuple(key.secret for key in self.keys.cookie)
 
-    @property
+    @cached_property
     def link_code_keys(self) -> tuple[bytes, ...]:
         """Return the MAC keys of link codes, the one in use first."""
         return tuple(key.secret for key in self.keys.link_code)

@@ -1,11 +1,12 @@
 """One SMAPI call from bytes to bytes: parse, operate or pass on, render; and the one table from refusal to fault."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from gateway import front_door
+from gateway.call_log import OK
 from gateway.content import ContentUnavailable, Rest
 from gateway.context import GatewayContext
 from gateway.operations import OPERATIONS, Operation, Request, modes
@@ -35,8 +36,7 @@ FAULTS: tuple[tuple[type[Exception], type[Fault]], ...] = (
 """What keeps an operation from a result -> what Sonos is told. Anything else is ours: ServiceUnknownError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A SMAPI request as it came over HTTP."""
 
     service: str
@@ -48,8 +48,7 @@ class Asked:
     """Tells `network_id` of the caller; asked by those who need it alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What goes back: HTTP 200 with a result, or HTTP 500 with a fault."""
 
     status: int
@@ -65,9 +64,9 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
     """Answer one call; whatever happens inside, a SOAP answer or a SOAP fault comes out."""
     correlation_id = context.new_id()
     started = context.clock.monotonic()
-    method, outcome = "", "ok"
+    method, outcome = "", OK
     try:
-        call = envelope.parse_call(asked.body, asked.soap_action, asked.authorization)
+        call = context.shapes.parse_call(asked.body, asked.soap_action, asked.authorization)
         method = call.method
         request = Request(
             call=call,
@@ -81,20 +80,17 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
     except Exception as error:  # noqa: BLE001 - nothing but SOAP may leave
         fault = _fault(error, correlation_id)
         outcome = fault.code
-        return Answered(status=500, body=envelope.render_fault(fault))
+        return _FAULTY.get(fault) or Answered(status=500, body=envelope.render_fault(fault))
     else:
-        outcome = "ok" if answered.status == 200 else "fault of the content server"
+        outcome = OK if answered.status == 200 else "fault of the content server"
         return answered
     finally:
-        duration_ms = round((context.clock.monotonic() - started) * 1000, 2)
-        write = log.debug if outcome == faults.NotLinkedRetry.code else log.info
-        write(
-            "smapi call",
+        context.call_log.tell(
             method=method,
             outcome=outcome,
             service=asked.service,
             correlation_id=correlation_id,
-            duration_ms=duration_ms,
+            duration_ms=round((context.clock.monotonic() - started) * 1000, 2),
         )
 
 
@@ -135,8 +131,15 @@ def _fault(error: Exception, correlation_id: str) -> Fault:
         return error
     if isinstance(error, ContentUnavailable):
         log.warning("content server failed", reason=str(error), correlation_id=correlation_id)
-    for kind, fault in FAULTS:
-        if isinstance(error, kind):
-            return fault()
+    for kind in type(error).__mro__:
+        if kind in _TOLD:
+            return _TOLD[kind]
     log.error("smapi call failed", correlation_id=correlation_id, exc_info=error)
     return faults.ServiceUnknownError(correlation_id)
+
+
+_TOLD = {kind: fault() for kind, fault in FAULTS}
+# A fault of the table is the same each time, and so is its answer.
+_FAULTY: dict[Fault, Answered] = {
+    fault: Answered(status=500, body=envelope.render_fault(fault)) for fault in _TOLD.values()
+}

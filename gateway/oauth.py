@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aiohttp import web
@@ -36,9 +36,8 @@ class BadForm(Exception):
     """Not a form, or one that says a thing twice, or without the token."""
 
 
-def add_to(app: web.Application, context: GatewayContext) -> None:
+def add_to(app: web.Application, api: "TokenApi") -> None:
     """Add the addresses."""
-    api = TokenApi(context)
     app.add_routes(
         [
             web.post("/oauth/introspect", api.introspect),
@@ -95,19 +94,24 @@ class TokenApi:
         service = request.match_info.get("service") or request.query.get("service", DEFAULT_SERVICE)
         if service not in self._context.settings.services:
             raise web.HTTPNotFound
+        status, headers = await self.judge(service, request.headers.getall("Authorization", ()))
+        return web.Response(status=status, headers=headers)
+
+    async def judge(self, service: str, authorization: Sequence[str]) -> tuple[int, dict[str, str]]:
+        """Return the answer to a proxy that asks about a request with these Authorization headers: status and headers."""
         try:
             holder = await tokens.holder(
-                _bearer(request),
+                _bearer(authorization),
                 services=(service,),
                 correlation_id=self._context.new_id(),
                 context=self._context,
             )
         except StoreUnavailable:
             # Never 401 for our own outage: Sonos would take it for the token's.
-            return _unavailable()
+            return 503, _UNAVAILABLE
         except errors.Refusal:
-            return web.Response(status=401, headers={"WWW-Authenticate": "Bearer", **_NEVER_STORED})
-        return web.Response(headers={**headers_of(tokens.caller_of(holder.view)), **_NEVER_STORED})
+            return 401, {"WWW-Authenticate": "Bearer", **_NEVER_STORED}
+        return 200, {**headers_of(tokens.caller_of(holder.view)), **_NEVER_STORED}
 
     async def _for_client(self, request: web.Request, role: ApiRole, answer: Answer) -> web.Response:
         """Answer a client that may ask; one table from what went wrong to what it is told."""
@@ -145,6 +149,7 @@ class TokenApi:
 
 
 _NEVER_STORED = {"Cache-Control": "no-store"}
+_UNAVAILABLE = {"Retry-After": str(RETRY_SECONDS), **_NEVER_STORED}
 
 
 async def _form(request: web.Request) -> dict[str, str]:
@@ -160,8 +165,7 @@ async def _form(request: web.Request) -> dict[str, str]:
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
-def _bearer(request: web.Request) -> str:
-    values = request.headers.getall("Authorization", ())
+def _bearer(values: Sequence[str]) -> str:
     match = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
     if match is None:
         raise errors.TokenRefused
@@ -189,4 +193,4 @@ def _json(content: dict[str, object], *, status: int = 200) -> web.Response:
 
 
 def _unavailable() -> web.Response:
-    return web.Response(status=503, headers={"Retry-After": str(RETRY_SECONDS), **_NEVER_STORED})
+    return web.Response(status=503, headers=_UNAVAILABLE)

@@ -75,6 +75,7 @@ class Context(Generic[StoreT, KeysT]):
 
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]
 
 
 def random_id(random: Random) -> str:
@@ -83,5 +84,5 @@ def random_id(random: Random) -> str:
     Not secrets, so short: account and grant ids travel in every authToken. Number-like values would be parsed as numbers.
     """
     value = int.from_bytes(random.token_bytes(8))
-    characters = [_ALPHABET[value >> shift & 31] for shift in range(4, 59, 5)]
-    return "".join([_ALPHABET[value & 15], *characters])
+    pairs = [_PAIRS[value >> shift & 1023] for shift in (4, 14, 24, 34, 44)]
+    return "".join([_ALPHABET[value & 15], *pairs, _ALPHABET[value >> 54 & 31]])

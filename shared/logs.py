@@ -11,6 +11,8 @@ from typing import Literal
 
 import structlog
 
+from shared import lines
+
 _SECRETS = (
     (re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"), "[token]"),
     (re.compile(r"(?<![a-z0-9])k[a-z0-9]{31}(?![a-z0-9])"), "[link code]"),
@@ -41,7 +43,8 @@ def configure(*, level: str, format: Literal["json", "console"]) -> None:  # noq
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        # Below the level a call does nothing at all; the standard library would drop the line after it was made up.
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     renderer: structlog.typing.Processor = (
@@ -63,6 +66,7 @@ def configure(*, level: str, format: Literal["json", "console"]) -> None:  # noq
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    lines.begin(handler, shared)
     root.setLevel(level.upper())
     for name, least in _CAPPED.items():
         logging.getLogger(name).setLevel(max(root.level, least))

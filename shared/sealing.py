@@ -6,6 +6,7 @@ row's identity is sealed in front of the secret and compared on opening: a box m
 
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
@@ -34,11 +35,17 @@ def unseal(box: bytes, *, private_keys: Sequence[bytes], bound_to: str) -> bytes
     """
     for private_key in private_keys:
         try:
-            content = SealedBox(PrivateKey(private_key)).decrypt(box)
+            content = _box(private_key).decrypt(box)
         except CryptoError:
             continue
         return _unbind(content, bound_to.encode())
     raise SealError("the box does not open with any key of this service")
+
+
+@lru_cache(maxsize=16)
+def _box(private_key: bytes) -> SealedBox[PrivateKey]:
+    """Return what opens boxes with a key; making it computes the public half, which takes as long as the opening."""
+    return SealedBox(PrivateKey(private_key))
 
 
 def _unbind(content: bytes, expected: bytes) -> bytes:

@@ -6,6 +6,7 @@ There is no `typ` in the header: the key signs authTokens and nothing else, so t
 
 import json
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -25,7 +26,12 @@ def sign(claims: TokenClaims, key: SigningKey) -> str:
     """Return the token for *claims*; Ed25519 is deterministic, so the same claims always give the same token."""
     header = {"alg": _ALGORITHM, "kid": key.jwk["kid"]}
     payload = json.dumps(claims.payload(), separators=(",", ":")).encode()
-    return jws.serialize_compact(header, payload, OKPKey.import_key(dict(key.jwk)), algorithms=[_ALGORITHM])
+    return jws.serialize_compact(header, payload, _imported(json.dumps(key.jwk)), algorithms=[_ALGORITHM])
+
+
+@lru_cache(maxsize=16)
+def _imported(jwk: str) -> OKPKey:
+    return OKPKey.import_key(json.loads(jwk))
 
 
 class TokenVerifier:
@@ -51,9 +57,20 @@ class TokenVerifier:
         """
         if len(token) > LONGEST:
             raise errors.TokenRefused("longer than any token of this service")
+        claims = self.genuine(token)
+        if claims.service not in services:
+            raise errors.TokenRefused("for another service")
+        return claims
+
+    def genuine(self, token: str) -> TokenClaims:
+        """Return the claims of a genuine token for whatever service, expired or not; always the same for the same token.
+
+        Raises:
+            TokenRefused: not a token of ours.
+        """
         claims = claims_from_payload(self._payload(token))
-        if claims.issuer != self._issuer or claims.service not in services:
-            raise errors.TokenRefused("issued elsewhere, or for another service")
+        if claims.issuer != self._issuer:
+            raise errors.TokenRefused("issued elsewhere")
         return claims
 
     def _payload(self, token: str) -> dict[str, object]:

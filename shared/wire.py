@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 
@@ -41,9 +42,18 @@ def encode(events: Sequence[Event], *, attempt: int = 1) -> bytes:
     kinds = {type(event) for event in events}
     if len(kinds) != 1:
         raise ValueError(f"a broker message carries events of one kind, not {len(kinds)}")
-    kind = kinds.pop()
-    raw = msgspec.Raw(msgspec.json.encode(list(events)))
-    return msgspec.json.encode(_Envelope(v=kind.version, kind=kind.kind, attempt=attempt, events=raw))
+    return packed(kinds.pop(), [encode_event(event) for event in events], attempt=attempt)
+
+
+def encode_event(event: Event) -> bytes:
+    """Return one event as it stands in a message."""
+    return _ENCODER.encode(event)
+
+
+def packed(kind: type[Event], events: Sequence[bytes], *, attempt: int = 1) -> bytes:
+    """Return the broker message for encoded events of one kind, at least one."""
+    raw = msgspec.Raw(b"[" + b",".join(events) + b"]")
+    return _ENCODER.encode(_Envelope(v=kind.version, kind=kind.kind, attempt=attempt, events=raw))
 
 
 def decode(body: bytes) -> Batch:
@@ -70,7 +80,13 @@ def _events(envelope: _Envelope) -> list[Event]:
         raise WireError(f"unknown kind {envelope.kind[:64]!r}")
     if envelope.v != kind.version:
         raise WireError(f"{kind.kind} of version {envelope.v}; this reader knows {kind.version}")
-    return msgspec.json.decode(envelope.events, type=list[kind])  # type: ignore[valid-type]
+    return _decoder(kind).decode(envelope.events)
 
 
+@cache
+def _decoder(kind: type[Event]) -> msgspec.json.Decoder[list[Event]]:
+    return msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+
+
+_ENCODER = msgspec.json.Encoder()
 _ENVELOPE = msgspec.json.Decoder(_Envelope)

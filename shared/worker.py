@@ -23,9 +23,10 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import structlog
 
-from shared import wire
+from shared import lines, wire
 from shared.bus.base import Bus, BusUnavailable, Delivery
 from shared.domain.errors import Refusal
+from shared.merging import Merging, Shared
 from shared.messages import QUEUES, Event
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.wire import Batch, WireError
@@ -37,6 +38,8 @@ CONFLICTS_IN_PLACE = 5
 DEADLINE_SECONDS = 20.0
 """Far below RabbitMQ's consumer timeout of 30 minutes, which would take the channel away."""
 DRAIN_SECONDS = 10.0
+MERGED = 256
+"""Events that are handled at once, of however many messages."""
 _FAULT_SECONDS = 1.0
 _WAITS = (0.1, 0.5, 1, 2, 5)
 
@@ -102,6 +105,8 @@ async def run(
     await stop.wait()
     await context.bus.stop_consuming()
     await _finish({task for reader in readers for task in reader.started}, drain)
+    for reader in readers:
+        await reader.close()
     log.info("worker stopped")
 
 
@@ -121,6 +126,13 @@ class _Result:
     event: Event
     error: Exception | None
     seconds: float
+    shared: bool = False
+    """Whether it failed together with events of other messages."""
+
+    @property
+    def is_own_fault(self) -> bool:
+        """Tell whether one of the events may be at fault, and not what all of them need."""
+        return self.error is not None and not isinstance(self.error, _AWAY)
 
     def outcome(self, attempt: int) -> str:
         """Return `done`, `refused`, `later` or `buried`."""
@@ -152,6 +164,7 @@ class _Reader(Generic[ContextT]):
         self._deadline = deadline
         # A message may carry hundreds of events: prefetch alone would not bound how many handlers run.
         self._slots = slots
+        self._merging: dict[str, Merging[Event]] = {}
 
     async def receive(self, delivery: Delivery) -> None:
         """Handle one message, and settle it."""
@@ -192,12 +205,27 @@ class _Reader(Generic[ContextT]):
     async def _run(self, handler: Handler[ContextT], batch: Batch) -> list[_Result]:
         if not isinstance(handler, Batched):
             return await self._each(handler, batch)
-        if len(batch.events) > 1:
+        many = len(batch.events) > 1
+        results = await self._try(partial(self._merged(batch.kind, handler), batch.events), batch.events)
+        if results[0].shared and many and results[0].is_own_fault:
             results = await self._try(partial(handler.handle, batch.events, self._context), batch.events)
-            if results[0].error is None or isinstance(results[0].error, _AWAY):
-                return results
-            log.info("batch taken apart", kind=batch.kind, reason=type(results[0].error).__name__)
+        if not results[0].is_own_fault or not (many or results[0].shared):
+            return results
+        log.info("batch taken apart", kind=batch.kind, reason=type(results[0].error).__name__)
         return await self._each(lambda event, context: handler.handle([event], context), batch)
+
+    def _merged(self, kind: str, handler: Batched[ContextT]) -> Callable[[Sequence[Event]], Awaitable[None]]:
+        """Return what handles a message's events together with those of other messages that are in hand."""
+        if kind not in self._merging:
+            self._merging[kind] = Merging(
+                lambda events: handler.handle(events, self._context), most=MERGED, seconds=self._deadline
+            )
+        return self._merging[kind].do
+
+    async def close(self) -> None:
+        """Cancel what was not finished."""
+        for merging in self._merging.values():
+            await merging.close()
 
     async def _each(self, handle: Callable[[Any, ContextT], Awaitable[None]], batch: Batch) -> list[_Result]:
         tries = (self._try(partial(handle, event, self._context), [event]) for event in batch.events)
@@ -213,11 +241,21 @@ class _Reader(Generic[ContextT]):
             except Exception as failure:  # noqa: BLE001 - whatever it is, the message has to end somewhere
                 error = failure
             seconds = time.monotonic() - started
-        return [_Result(event=event, error=error, seconds=seconds) for event in events]
+        shared = isinstance(error, Shared)
+        error = error.cause if isinstance(error, Shared) else error
+        return [_Result(event=event, error=error, seconds=seconds, shared=shared) for event in events]
 
     async def _settle(self, result: _Result, attempt: int) -> None:
         """Log how an event ended, and hand over what follows from it."""
         event, error, outcome = result.event, result.error, result.outcome(attempt)
+        if outcome == "done" and attempt == 1:
+            # What nearly every line says.
+            lines.info(
+                (__name__, "event handled", (("kind", event.kind), ("outcome", outcome), ("attempt", 1))),
+                correlation_id=event.correlation_id,
+                duration_ms=round(result.seconds * 1000, 2),
+            )
+            return
         log.info(
             "event handled",
             kind=event.kind,

@@ -1,7 +1,7 @@
 """What token_worker does with each event; `HANDLERS` at the end is the table of contents."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -9,8 +9,8 @@ from shared.bus.base import ALL_GATEWAYS
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain import link as links
-from shared.domain.account import Account, AccountStatus
-from shared.domain.grant import Grant, Presented, ReusePolicy
+from shared.domain.account import AccountStatus
+from shared.domain.grant import Grant, Presented
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
@@ -19,19 +19,18 @@ from shared.messages import (
     LinkApproved,
     LinkChanged,
     NoticeDue,
-    RefreshOutcome,
     TokenRefreshed,
     TokenRefreshRequested,
     TokenRevokeRequested,
     TokenSeen,
-    refresh_delivery_id,
 )
 from shared.storage.base import AuditEvent, TokenTransaction
 from shared.storage.tries import Notice
 from shared.worker import Batched, HandlerTable, Retry
 from token_worker import rechecks, upgrades
 from token_worker.context import TokenContext
-from token_worker.deliveries import DELIVERY_SECONDS, sealed
+from token_worker.deliveries import sealed
+from token_worker.refreshing import Refreshing, audited
 from token_worker.revocation import end_page
 
 
@@ -64,18 +63,28 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
 async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenContext) -> None:
     """Judge presented tokens, all in one transaction, and write a delivery for each that gets a successor."""
     async with context.store.transaction() as transaction:
-        judged = [await _refresh(transaction, message, context) for message in messages]
-    for message, judgement in zip(messages, judged, strict=True):
-        answer = TokenRefreshed(
-            service=message.service,
-            request_id=message.request_id,
-            outcome=judgement.outcome,
-            correlation_id=message.correlation_id,
+        holders = await transaction.holders({message.grant_id for message in messages})
+        refreshing = Refreshing(holders, now=transaction.now, context=context)
+        judged = [refreshing.judge(message) for message in messages]
+        await transaction.swap_grants(refreshing.swaps)
+        await transaction.put_deliveries(refreshing.deliveries)
+        for event in refreshing.audits:
+            await transaction.audit(event)
+    answers = [
+        context.bus.answer(
+            message.gateway,
+            TokenRefreshed(
+                service=message.service,
+                request_id=message.request_id,
+                outcome=outcome,
+                correlation_id=message.correlation_id,
+            ),
         )
-        await context.bus.answer(message.gateway, answer)
-        if judgement.ended is not None:
-            await _tell_ended(judgement.ended, judgement.ended.family, context)
-    await rechecks.ask([each.account for each in judged if each.account is not None], context)
+        for message, outcome in zip(messages, judged, strict=True)
+    ]
+    # At the same time, so that they go as few messages.
+    await asyncio.gather(*answers, *(_tell_ended(grant, grant.family, context) for grant in refreshing.ended))
+    await rechecks.ask(refreshing.refreshed, context)
 
 
 async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
@@ -128,7 +137,7 @@ async def _link(transaction: TokenTransaction, link: Link, browser: str, context
         sealed=sealed(link.link_id, grant, account, context),
         expires_at=link.expires_at,
     )
-    await transaction.audit(_audit("link.linked", grant, link_id=link.link_id))
+    await transaction.audit(audited("link.linked", grant, link_id=link.link_id))
     await transaction.insert_notice(
         _notice(linked, grant, at=transaction.now),
         expires_at=transaction.now + context.settings.retention.notices,
@@ -197,81 +206,9 @@ def _minted(existing: Grant | None, link: Link, grant_id: str, now: int, context
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judgement:
-    outcome: RefreshOutcome
-    ended: Grant | None = None
-    """Set when the family ended just now."""
-    account: Account | None = None
-    """Whose token was refreshed, if it was."""
-
-
-async def _refresh(
-    transaction: TokenTransaction, message: TokenRefreshRequested, context: TokenContext
-) -> _Judgement:
-    if not _key_accepted(message, context):
-        return _Judgement(outcome=RefreshOutcome.REFUSED)
-    grant = await transaction.grant(message.grant_id)
-    account = await transaction.account(grant.account_id) if grant else None
-    if grant is None or account is None or account.status is AccountStatus.DISABLED:
-        return _Judgement(outcome=RefreshOutcome.REAUTHORIZE)
-    presented = Presented(family=message.family, generation=message.generation, expires_at=message.expires_at)
-    try:
-        refreshed = grants.refresh(
-            grant,
-            presented,
-            keys=context.mint.current,
-            lifetimes=context.settings.lifetimes,
-            shortening=context.fraction(),
-            now=transaction.now,
-        )
-    except errors.ReuseDetected:
-        return await _answer_reuse(transaction, grant, context)
-    except errors.ReauthorizationNeeded:
-        return _Judgement(outcome=RefreshOutcome.REAUTHORIZE)
-    await transaction.swap_grant(grant, refreshed)
-    delivery_id = refresh_delivery_id(message.grant_id, message.family, message.generation)
-    await transaction.put_delivery(
-        delivery_id=delivery_id,
-        service=grant.service,
-        sealed=sealed(delivery_id, refreshed, account, context),
-        expires_at=transaction.now + DELIVERY_SECONDS,
-    )
-    return _Judgement(outcome=RefreshOutcome.DELIVERED, account=account)
-
-
-def _key_accepted(message: TokenRefreshRequested, context: TokenContext) -> bool:
-    if message.key_hash is None or context.mint.is_no_key(message.key_hash):
-        return context.settings.refresh.without_key
-    return context.mint.is_key_of(
-        message.key_hash, grant_id=message.grant_id, family=message.family, generation=message.generation
-    )
-
-
-async def _answer_reuse(transaction: TokenTransaction, grant: Grant, context: TokenContext) -> _Judgement:
-    await transaction.audit(_audit("token.reuse_detected", grant))
-    if context.settings.refresh.reuse is ReusePolicy.REFUSE:
-        return _Judgement(outcome=RefreshOutcome.REAUTHORIZE)
-    revoked = grants.revoke(grant)
-    await transaction.swap_grant(grant, revoked)
-    return _Judgement(outcome=RefreshOutcome.REAUTHORIZE, ended=revoked)
-
-
 async def _tell_ended(grant: Grant, family: int, context: TokenContext) -> None:
     ended = FamilyEnded(service=grant.service, grant_id=grant.grant_id, family=family)
     await context.bus.answer(ALL_GATEWAYS, ended)
-
-
-def _audit(kind: str, grant: Grant, *, link_id: str | None = None) -> AuditEvent:
-    return AuditEvent(
-        kind=kind,
-        service=grant.service,
-        link_id=link_id,
-        account_id=grant.account_id,
-        grant_id=grant.grant_id,
-        household_id=grant.household_id,
-        detail={"family": grant.family, "generation": grant.generation},
-    )
 
 
 HANDLERS: HandlerTable[TokenContext] = {

@@ -34,10 +34,11 @@ async def get_device_auth_token(request: Request, context: GatewayContext) -> De
 
 def _accepted(request: Request, context: GatewayContext) -> VerifiedCode | None:
     """Return what both halves of the code stand for together, or None; never does I/O."""
-    typed = typed_code.normalise(request.argument("linkCode"))
+    code = request.argument("linkCode")
+    typed = None if link_code.has_shape(code) else typed_code.normalise(code)
     if typed is not None:
         return _accepted_typed(typed, request, context)
-    verified = _verified(request.argument("linkCode"), request, context)
+    verified = _verified(code, request, context)
     return verified if verified and _device_accepted(request, context, verified) else None
 
 

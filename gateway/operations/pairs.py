@@ -19,7 +19,7 @@ def opened(sealed: bytes | None, *, delivery_id: str, context: GatewayContext) -
     if sealed is None:
         raise TryAgainLater("the pair is not delivered any more")
     private_keys = [key.secret for key in context.keys.box]
-    pair = msgspec.json.decode(unseal(sealed, private_keys=private_keys, bound_to=delivery_id), type=Pair)
+    pair = _PAIR.decode(unseal(sealed, private_keys=private_keys, bound_to=delivery_id))
     return DeviceAuthTokenResult(
         auth_token=pair.auth_token,
         private_key=pair.private_key,
@@ -29,3 +29,6 @@ def opened(sealed: bytes | None, *, delivery_id: str, context: GatewayContext) -
             nickname=pair.nickname or None,
         ),
     )
+
+
+_PAIR = msgspec.json.Decoder(Pair)

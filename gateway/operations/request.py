@@ -1,7 +1,8 @@
 """What an operation is given besides the context, and what it may return."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.context import GatewayContext
 from gateway.smapi.credentials import Credentials
@@ -10,8 +11,7 @@ from gateway.smapi.results import Result
 from shared.settings import ServiceSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One SMAPI call to one of our services."""
 
     call: Call

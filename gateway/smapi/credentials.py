@@ -2,28 +2,31 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
+
+import msgspec
 
 from gateway.smapi.document import local_name, value_of
 from gateway.smapi.faults import LoginUnauthorized, MalformedCall
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """What a request carries besides its arguments; None where it carries nothing, or an empty element.
 
     Nothing here has been checked, and `household_id` and `device_id` are what anybody may claim. What opens
     anything is kept out of repr.
     """
 
-    token: str | None = field(default=None, repr=False)
-    key: str | None = field(default=None, repr=False)
+    token: str | None = None
+    key: str | None = None
     household_id: str | None = None
     device_id: str | None = None
-    session_id: str | None = field(default=None, repr=False)
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    session_id: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(household_id={self.household_id!r}, device_id={self.device_id!r})"
 
 
 # Sonos documentation, "getDeviceAuthToken": a token and its key have at most 2048 characters.
@@ -59,9 +62,23 @@ def read_credentials(header: Element | None, authorization: str | None) -> Crede
         LoginUnauthorized: two tokens that differ, or two kinds of credentials. Whoever stands behind this
             gateway might read the other one.
     """
+    return judged(collected(header), authorization)
+
+
+def collected(header: Element | None) -> dict[str, str | None]:
+    """Each value in the SOAP header by its name, None where the element is empty or holds others.
+
+    Raises:
+        MalformedCall: as above.
+    """
     found: dict[str, str | None] = {}
     if header is not None:
         _collect(header, _PLACES, found)
+    return found
+
+
+def judged(found: Mapping[str, str | None], authorization: str | None) -> Credentials:
+    """What was `collected` together with an Authorization header; raises as above."""
     bearer = _bearer(authorization) if authorization else None
     token = found.get("token") or bearer
     if bearer is not None and token != bearer:
@@ -78,6 +95,17 @@ def read_credentials(header: Element | None, authorization: str | None) -> Crede
         username=username,
         password=found.get("password"),
     )
+
+
+def _limits(places: _Places) -> dict[str, int]:
+    limits: dict[str, int] = {}
+    for name, place in places.items():
+        limits |= {name: place} if isinstance(place, int) else _limits(place)
+    return limits
+
+
+LIMITS: Mapping[str, int] = _limits(_PLACES)
+"""Name of a value in the SOAP header -> the most characters it may have."""
 
 
 def _collect(element: Element, places: _Places, found: dict[str, str | None]) -> None:

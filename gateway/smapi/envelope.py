@@ -1,10 +1,12 @@
 """SOAP 1.1 envelopes: a request's bytes in, a `Call` out; a result or a `Fault` in, an answer's bytes out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from gateway.smapi.credentials import Credentials, read_credentials
+import msgspec
+
+from gateway.smapi.credentials import LIMITS, Credentials, collected, read_credentials
 from gateway.smapi.document import local_name, parse_document, value_of
 from gateway.smapi.faults import FAULTS, Fault, MalformedCall, ServiceUnknownError, TokenRefreshRequired
 from gateway.smapi.methods import NAMESPACE, agreed_method
@@ -38,8 +40,7 @@ _OPEN = (
 _CLOSE = "</soap:Body></soap:Envelope>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One SMAPI request.
 
     `method` is spelt as SMAPI spells it, or as it was sent where SMAPI has no such method. `arguments` has
@@ -48,8 +49,26 @@ class Call:
     """
 
     method: str
-    arguments: Mapping[str, str] = field(repr=False)
+    arguments: Mapping[str, str]
     credentials: Credentials
+
+    def __repr__(self) -> str:
+        return f"Call(method={self.method!r}, credentials={self.credentials!r})"
+
+
+class Slot(NamedTuple):
+    """A text of an envelope that means something."""
+
+    name: str
+    """Of an argument, or of a value in the credentials."""
+    number: int
+    """Which of the texts it is, counting all that stand between tags."""
+    limit: int
+    strip: bool
+    is_argument: bool
+
+
+Slots = tuple[Slot, ...]
 
 
 def parse_call(body: bytes, soap_action: str | None, authorization: str | None) -> Call:
@@ -68,6 +87,32 @@ def parse_call(body: bytes, soap_action: str | None, authorization: str | None) 
         arguments=_arguments(content),
         credentials=read_credentials(header, authorization),
     )
+
+
+def slots_of(marked: bytes) -> tuple[str, str, Slots]:
+    """Find out which texts of an envelope mean something; see `gateway.smapi.shapes`.
+
+    Args:
+        marked: an envelope whose texts are `m0`, `m1`, ... in their order.
+
+    Returns:
+        The name of the element in the Body, the method it stands for, and what the texts are.
+
+    Raises:
+        MalformedCall: as `parse_call`.
+    """
+    header, content = _parts(parse_document(marked))
+    name = local_name(content)
+    arguments = [
+        Slot(name, int(mark[1:]), _ARGUMENT_LIMITS.get(name, _ARGUMENT_LIMIT), name != "password", True)
+        for name, mark in _arguments(content).items()
+    ]
+    credentials = [
+        Slot(name, int(mark[1:]), LIMITS[name], name != "password", False)
+        for name, mark in collected(header).items()
+        if mark is not None
+    ]
+    return name, agreed_method(name, None), (*arguments, *credentials)
 
 
 def render_result(method: str, content: Result) -> bytes:

@@ -28,6 +28,7 @@ from shared.bus.base import (
     delay_before,
 )
 from shared.bus.delivery import RabbitDelivery, as_dead_letter, hand_over
+from shared.bus.gathering import Gathering
 from shared.bus.line import Line, as_unavailable
 from shared.bus.topology import Topology, declare
 from shared.messages import Event
@@ -36,6 +37,8 @@ PUBLISH_SECONDS = 3.0
 """How long a confirm may take; after that the message may or may not have been taken."""
 
 _T = TypeVar("_T")
+_Target = tuple[str, str, type[Event]]
+"""Exchange, routing key, and kind."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +64,7 @@ async def open_rabbit(
     try:
         yield bus
     finally:
+        await bus.end_publishing()
         for holder in holders:
             holder.cancel()
         await asyncio.gather(*holders, return_exceptions=True)
@@ -95,6 +99,7 @@ class RabbitBus:
         self._consumers: list[_Consumer] = []
         self._listeners: list[_Listener] = []
         self._in_hand: set[asyncio.Task[None]] = set()
+        self._gathering = Gathering(self._send_gathered)
 
     @property
     def lines(self) -> tuple[Line, Line]:
@@ -102,19 +107,15 @@ class RabbitBus:
         return (self._publishing, self._consuming)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Send events of one kind as one message to the work queue of that kind."""
+        """Send events of one kind to the work queue of that kind, in one message with others of the kind."""
         kind = type(events[0])
-        await self._send(
-            self._names.work,
-            kind.kind,
-            wire.encode(events),
-            expires_in=self._lifetimes.get(kind),
-            mandatory=True,
-        )
+        if any(type(event) is not kind for event in events):
+            raise ValueError("events of one kind go into one message")
+        await self._gathering.put((self._names.work, kind.kind, kind), list(map(wire.encode_event, events)))
 
     async def answer(self, gateway: str, event: Event) -> None:
         """Send a result to one gateway or to all; the queue of one that is gone has gone with it."""
-        await self._send(self._names.results, gateway, wire.encode([event]), mandatory=False)
+        await self._gathering.put((self._names.results, gateway, type(event)), [wire.encode_event(event)])
 
     async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
         """Let one event wait in the retry queue of its delay, and come back to its work queue."""
@@ -149,6 +150,10 @@ class RabbitBus:
             if self._consuming.is_up:
                 await self._displace(consumer)
 
+    async def end_publishing(self) -> None:
+        """Give up what is not confirmed yet."""
+        await self._gathering.close()
+
     async def end_readers(self) -> None:
         """Cancel whoever still has a message in hand; the broker has taken it back with the connection."""
         readers = list(self._in_hand)
@@ -173,6 +178,16 @@ class RabbitBus:
     def is_connected(self) -> bool:
         """Tell whether both lines are up."""
         return self._publishing.is_up and self._consuming.is_up
+
+    async def _send_gathered(self, target: _Target, events: Sequence[bytes]) -> None:
+        exchange, key, kind = target
+        await self._send(
+            exchange,
+            key,
+            wire.packed(kind, events),
+            mandatory=exchange == self._names.work,
+            expires_in=self._lifetimes.get(kind),
+        )
 
     async def _send(
         self,

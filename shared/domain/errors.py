@@ -22,12 +22,19 @@
 The message of a refusal is its class docstring unless the raise gives a better one.
 """
 
+from functools import cache
+
 
 class Refusal(Exception):
     """The request is understood and the answer is no."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or " ".join((self.__doc__ or "").split()))
+        super().__init__(message or self._sentence())
+
+    @classmethod
+    @cache
+    def _sentence(cls) -> str:
+        return " ".join((cls.__doc__ or "").split())
 
 
 class LinkPending(Refusal):

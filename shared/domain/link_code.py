@@ -12,7 +12,6 @@ minute of the next 255 that fits. An expired code therefore fails its MAC, and n
 filters: what cannot be guessed are the 120 random bits.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -41,8 +40,15 @@ class VerifiedCode:
     """Seconds since the epoch, a whole minute."""
     link_device_id: str
     """The hidden second half: Sonos gets it beside the code and has to send it back."""
-    typed_code: str = field(repr=False)
-    """The longest short name that a person can type in place of the code; see `typed_code`."""
+    code: str = field(repr=False)
+    service: str
+    key: bytes = field(repr=False)
+    """The MAC key that it was made with."""
+
+    @property
+    def typed_code(self) -> str:
+        """Return the longest short name that a person can type in place of the code; see `typed_code`."""
+        return typed_code.derive(self.key, service=self.service, code=self.code)
 
 
 def issue(*, key: bytes, service: str, lifetime: int, now: int, random: bytes) -> tuple[str, VerifiedCode]:
@@ -61,6 +67,11 @@ def issue(*, key: bytes, service: str, lifetime: int, now: int, random: bytes) -
     value = bytes((minute & 0xFF,)) + random + _mac(key, service, minute, random)
     code = _PREFIX + _to_base36(int.from_bytes(value))
     return code, _verified(key, service, code, minute)
+
+
+def has_shape(code: str) -> bool:
+    """Tell whether *code* looks like a link code; a typed one never does."""
+    return _SHAPE.fullmatch(code) is not None
 
 
 def verify(
@@ -87,12 +98,15 @@ def verify(
 
 
 def _verified(key: bytes, service: str, code: str, minute: int) -> VerifiedCode:
-    named = f"{service}\0{code}"
+    # Two halves of one MAC tell as little of each other as two MACs would, at half the price.
+    halves = hmac.digest(key, f"link\0{service}\0{code}".encode(), "sha256").hex()
     return VerifiedCode(
-        link_id=_hash(key, f"link id\0{named}"),
+        link_id=halves[:32],
         expires_at=minute * 60,
-        link_device_id="d" + _hash(key, f"link device id\0{named}")[:31],
-        typed_code=typed_code.derive(key, service=service, code=code),
+        link_device_id="d" + halves[33:],
+        code=code,
+        service=service,
+        key=key,
     )
 
 
@@ -113,10 +127,6 @@ def _complete(low_byte: int, earliest_minute: int) -> int:
 def _mac(key: bytes, service: str, minute: int, random: bytes) -> bytes:
     message = b"link code\0" + service.encode() + b"\0" + minute.to_bytes(8) + random
     return hmac.digest(key, message, "sha256")[:_MAC_BYTES]
-
-
-def _hash(key: bytes, text: str) -> str:
-    return hmac.digest(key, text.encode(), hashlib.sha256).hex()[:32]
 
 
 def _to_base36(number: int) -> str:

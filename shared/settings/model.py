@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     bus_prefix: str = Field("latchkey", pattern=NAME)
     """First word of the names of exchanges and of the dead-letter queue; lets installations share a broker."""
     database_pool: int = Field(5, ge=1, le=100)
-    """Connections to PostgreSQL per process."""
+    """Connections to PostgreSQL per process; a gateway holds up to four more, for what is asked most."""
     prefetch: int = Field(16, ge=1, le=1000)
     """Messages a worker holds at a time, per queue."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

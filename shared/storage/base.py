@@ -9,6 +9,7 @@ Promises, alike for every adapter:
   happened, and the caller runs the same, idempotent work again.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -85,6 +86,16 @@ class AuditEvent:
     grant_id: str | None = None
     household_id: str | None = None
     detail: dict[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPair:
+    """One row of `deliveries`."""
+
+    delivery_id: str
+    service: str
+    sealed: bytes
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +285,18 @@ class TokenTransaction(LinkTransaction, NoticeWrites, Protocol):
 
     async def put_delivery(self, *, delivery_id: str, service: str, sealed: bytes, expires_at: int) -> None:
         """Write a sealed pair for the gateways, over an earlier one of the same id."""
+        ...
+
+    async def holders(self, grant_ids: Collection[str]) -> Mapping[str, tuple[Grant, Account]]:
+        """Return grants, by id, with their accounts; what does not exist is missing."""
+        ...
+
+    async def swap_grants(self, swaps: Sequence[tuple[Grant, Grant]]) -> None:
+        """Replace many grants, each at most once; as `swap_grant`, and on a conflict nothing of it may be kept."""
+        ...
+
+    async def put_deliveries(self, pairs: Sequence[SealedPair]) -> None:
+        """Write many sealed pairs; as `put_delivery`."""
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:

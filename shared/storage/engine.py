@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.storage.failures import replace_silent_connections
 
-_RECYCLE = 1800
+RECYCLE = 1800
 """Seconds after which a connection is replaced, so that a moved server or a changed role setting is noticed."""
 
 
@@ -187,7 +187,7 @@ def _postgresql(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=timeouts.pool,
-        pool_recycle=_RECYCLE,
+        pool_recycle=RECYCLE,
         hide_parameters=True,
         **options,
     )

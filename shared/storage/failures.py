@@ -14,6 +14,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, NotSupportedError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from shared.storage.base import StoreUnavailable
 
@@ -92,6 +93,19 @@ def replace_silent_connections(engine: AsyncEngine) -> None:
             driver: Any = context.connection.connection.driver_connection
             driver.terminate()
             context.invalidate_pool_on_disconnect = True
+
+
+def distrust(engine: AsyncEngine, silent: PoolProxiedConnection) -> None:
+    """Do the same for a connection that is used past SQLAlchemy, which cannot see that it fell silent."""
+    driver: Any = silent.driver_connection
+    driver.terminate()
+    engine.sync_engine.pool._invalidate(silent)  # noqa: SLF001 - as SQLAlchemy does for its own; nothing public says so
+
+
+def is_distrusted(engine: AsyncEngine, held: PoolProxiedConnection) -> bool:
+    """Tell whether a connection of the same age as this one has fallen silent."""
+    record: Any = held._connection_record  # noqa: SLF001 - the pool asks the same before it hands one out
+    return record is None or bool(record.starttime < engine.sync_engine.pool._invalidate_time)  # noqa: SLF001
 
 
 def _reason(error: SQLAlchemyError | OSError) -> str:

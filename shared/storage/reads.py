@@ -4,10 +4,11 @@ Each is one statement that brings the database's time along. Polls, and the gran
 that arrive while one is under way are gathered into the next.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account
@@ -16,16 +17,19 @@ from shared.domain.revocation import Selection
 from shared.storage import selecting
 from shared.storage.base import GrantView, LinkView, PollView, ReadStore
 from shared.storage.codes import EntryOutcome, EntryView, Guesses
+from shared.storage.direct import Keyed
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
 from shared.storage.providers import ProviderMetadataView
 from shared.storage.rows import (
+    account_at,
     account_from,
     attempt_from,
     code_entry_from,
-    grant_from,
+    grant_at,
+    link_at,
     link_from,
     provider_metadata_from,
     session_from,
@@ -48,6 +52,9 @@ from shared.storage.version import check
 
 _MOST = 128
 """Keys in one statement: more would not be cheaper each, and the first of them would wait longer."""
+
+HELD = 4
+"""Connections to PostgreSQL that are kept for one question each."""
 
 _NOW = now_seconds().label("now")
 _UNEXPIRED = deliveries.c.expires_at > now_seconds()
@@ -76,8 +83,8 @@ _SESSIONS = (
     .join_from(sessions, accounts)
     .where(is_one_of(sessions.c.session_hash, bindparam("ids", type_=Keys)))
 )
-_DELIVERY = select(deliveries.c.sealed).where(
-    deliveries.c.delivery_id == bindparam("delivery_id"), _UNEXPIRED
+_DELIVERIES = select(deliveries.c.delivery_id, deliveries.c.sealed).where(
+    is_one_of(deliveries.c.delivery_id, bindparam("ids", type_=Keys)), _UNEXPIRED
 )
 _ACCOUNT_OF = select(accounts).where(
     accounts.c.service == bindparam("service"),
@@ -113,9 +120,14 @@ class SqlReadStore(ReadStore):
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._polls = Gathering(self._find_polls, most=_MOST)
-        self._grants = Gathering(self._find_grants, most=_MOST)
-        self._sessions = Gathering(self._find_sessions, most=_MOST)
+        polls, grants_, sessions_, deliveries_ = (
+            Keyed(engine, statement) for statement in (_POLLS, _GRANTS, _SESSIONS, _DELIVERIES)
+        )
+        self._questions = (polls, grants_, sessions_, deliveries_)
+        self._polls = Gathering(partial(_find, polls, _poll_view), most=_MOST)
+        self._grants = Gathering(partial(_find, grants_, _grant_view), most=_MOST)
+        self._sessions = Gathering(partial(_find, sessions_, _session_view), most=_MOST)
+        self._deliveries = Gathering(partial(_find, deliveries_, _sealed), most=_MOST)
 
     async def poll(self, link_id: str) -> PollView | None:
         """Return a link and its delivery in one read."""
@@ -151,8 +163,7 @@ class SqlReadStore(ReadStore):
 
     async def delivery(self, delivery_id: str) -> bytes | None:
         """Return an unexpired sealed pair."""
-        rows = await fetch(self._engine, _DELIVERY, {"delivery_id": delivery_id})
-        return rows[0].sealed if rows else None
+        return await self._deliveries.get(delivery_id)
 
     async def account_of(self, *, service: str, provider: str, subject: str) -> Account | None:
         """Return the account of a person whom a provider vouches for."""
@@ -195,33 +206,36 @@ class SqlReadStore(ReadStore):
 
     async def close(self) -> None:
         """End what is under way."""
-        await self._polls.close()
-        await self._grants.close()
-        await self._sessions.close()
-
-    async def _find_polls(self, link_ids: Sequence[str]) -> Mapping[str, PollView]:
-        rows = await fetch(self._engine, _POLLS, {"ids": link_ids})
-        found = {}
-        for row in rows:
-            (link,) = split(row, links)
-            found[row.link_id] = PollView(link=link_from(link), delivery=row.sealed, now=row.now)
-        return found
-
-    async def _find_grants(self, grant_ids: Sequence[str]) -> Mapping[str, GrantView]:
-        rows = await fetch(self._engine, _GRANTS, {"ids": grant_ids})
-        return {row.grant_id: _grant_view(row) for row in rows}
-
-    async def _find_sessions(self, session_hashes: Sequence[str]) -> Mapping[str, SessionView]:
-        rows = await fetch(self._engine, _SESSIONS, {"ids": session_hashes})
-        found = {}
-        for row in rows:
-            session, account = split(row, sessions, accounts)
-            found[row.session_hash] = SessionView(
-                session=session_from(session), account=account_from(account), now=row.now
-            )
-        return found
+        for gathering in (self._polls, self._grants, self._sessions, self._deliveries):
+            await gathering.close()
+        for question in self._questions:
+            question.close()
 
 
-def _grant_view(row: Row[Any]) -> GrantView:
-    grant, account = split(row, grants, accounts)
-    return GrantView(grant=grant_from(grant), account=account_from(account), now=row.now)
+_ViewT = TypeVar("_ViewT")
+
+
+async def _find(question: Keyed, view: Callable[[Any], _ViewT], keys: Sequence[str]) -> Mapping[str, _ViewT]:
+    """Return what was found for keys, by the first column of its row."""
+    return {row[0]: view(row) for row in await question.ask(keys)}
+
+
+_LINK_WIDTH, _GRANT_WIDTH = len(links.columns), len(grants.columns)
+
+
+def _poll_view(row: Any) -> PollView:
+    return PollView(link=link_at(row), delivery=row[_LINK_WIDTH], now=row[_LINK_WIDTH + 1])
+
+
+def _grant_view(row: Any) -> GrantView:
+    return GrantView(grant=grant_at(row), account=account_at(row, _GRANT_WIDTH), now=row[-1])
+
+
+def _session_view(row: Any) -> SessionView:
+    session, account = split(row, sessions, accounts)
+    return SessionView(session=session_from(session), account=account_from(account), now=row[-1])
+
+
+def _sealed(row: Any) -> bytes:
+    sealed: bytes = row[1]
+    return sealed

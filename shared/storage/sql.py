@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from shared.storage.auth import SqlAuthStore
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts, open_engine
-from shared.storage.reads import SqlReadStore
+from shared.storage.reads import HELD, SqlReadStore
 from shared.storage.tokens import SqlTokenStore
 
 __all__ = [
@@ -37,7 +37,7 @@ async def open_read_store(
         ValueError: not a URL of SQLite or PostgreSQL.
     """
     async with open_engine(
-        url, application_name=application_name, read_only=True, pool_size=pool_size, timeouts=timeouts
+        url, application_name=application_name, read_only=True, pool_size=pool_size + HELD, timeouts=timeouts
     ) as engine:
         store = SqlReadStore(engine)
         try:

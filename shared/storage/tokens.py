@@ -1,19 +1,24 @@
 """token_worker's store: grants, deliveries, and the deletion of what has expired."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
 from sqlalchemy import Column, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import ReturningDelete
 
+from shared.domain.account import Account
 from shared.domain.grant import Grant
 from shared.domain.revocation import Selection
 from shared.storage import selecting
-from shared.storage.base import Conflict, TokenStore, TokenTransaction
+from shared.storage.base import Conflict, SealedPair, TokenStore, TokenTransaction
+from shared.storage.bulk import swap_all, upsert_all
+from shared.storage.expressions import Keys, is_one_of
 from shared.storage.link_transaction import SqlLinkTransaction
-from shared.storage.rows import grant_from, grant_values, notice_values
+from shared.storage.rows import account_at, grant_at, grant_from, grant_values, notice_values
 from shared.storage.schema import (
+    accounts,
     code_entries,
     deliveries,
     grants,
@@ -29,7 +34,6 @@ from shared.storage.schema import (
 from shared.storage.session import begin
 from shared.storage.tries import Notice
 from shared.storage.version import check
-from shared.storage.writes import upsert
 
 _GRANT = select(grants).where(grants.c.grant_id == bindparam("grant_id"))
 _GRANT_OF = select(grants).where(
@@ -37,6 +41,12 @@ _GRANT_OF = select(grants).where(
     grants.c.household_id == bindparam("household_id"),
     grants.c.service == bindparam("service"),
 )
+_HOLDERS = (
+    select(grants, accounts)
+    .join_from(grants, accounts)
+    .where(is_one_of(grants.c.grant_id, bindparam("ids", type_=Keys)))
+)
+_GRANT_WIDTH = len(grants.columns)
 _SELECTED = selecting.pages(select(grants).with_for_update())
 
 
@@ -108,11 +118,23 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
 
     async def put_delivery(self, *, delivery_id: str, service: str, sealed: bytes, expires_at: int) -> None:
         """Write a sealed pair for the gateways, over an earlier one of the same id."""
-        statement = upsert(self._session.dialect, deliveries, ("delivery_id",), ("sealed", "expires_at"))
-        await self._session.execute(
-            statement,
-            {"delivery_id": delivery_id, "service": service, "sealed": sealed, "expires_at": expires_at},
-        )
+        delivery = SealedPair(delivery_id=delivery_id, service=service, sealed=sealed, expires_at=expires_at)
+        await self.put_deliveries([delivery])
+
+    async def holders(self, grant_ids: Collection[str]) -> Mapping[str, tuple[Grant, Account]]:
+        """Return grants with their accounts."""
+        rows = await self._session.execute(_HOLDERS, {"ids": list(grant_ids)})
+        return {row[0]: (grant_at(row), account_at(row, _GRANT_WIDTH)) for row in rows}
+
+    async def swap_grants(self, swaps: Sequence[tuple[Grant, Grant]]) -> None:
+        """Replace many grants."""
+        values = [(grant_values(old), grant_values(new)) for old, new in swaps]
+        await swap_all(self._session, grants, values)
+
+    async def put_deliveries(self, pairs: Sequence[SealedPair]) -> None:
+        """Write many sealed pairs."""
+        rows = [asdict(pair) for pair in pairs]
+        await upsert_all(self._session, deliveries, rows, key="delivery_id", brought=("sealed", "expires_at"))
 
     async def insert_notice(self, notice: Notice, *, expires_at: int) -> None:
         """Write a notice, unless it is there."""

@@ -8,6 +8,7 @@ has() {
         python) python3 -c 'import ensurepip, venv' 2>&1 ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' || command -v postgres ;;
         rabbitmq) test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
+        node) command -v node && command -v npm ;;
         nginx) command -v nginx || test -x /usr/sbin/nginx ;;
         node) command -v node && command -v npm ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;

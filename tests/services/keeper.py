@@ -20,12 +20,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from tests.services.external import ExternalPostgres, ExternalRabbit
 from tests.services.oidc_process import MockProcess, PanvaProcess
-from tests.services.postgres_process import PostgresProcess
+from tests.services.postgres_process import DURABLE, PostgresProcess
 from tests.services.rabbit_process import RabbitProcess
 from tests.services.system import (
     ServiceFailed,
@@ -167,6 +168,7 @@ class Servers:
 
 KINDS: dict[str, Callable[[Path], Server]] = {
     "postgres": PostgresProcess,
+    "durable postgres": partial(PostgresProcess, settings=DURABLE),
     "external postgres": ExternalPostgres,
     "rabbit": RabbitProcess,
     "external rabbit": ExternalRabbit,

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.services.system import (
@@ -34,11 +35,21 @@ SETTINGS = {
     "full_page_writes": "off",
 }
 
+#: What is measured is a server as people run it: durable, with memory to work in.
+DURABLE = {
+    **SETTINGS,
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "fsync": "on",
+    "full_page_writes": "on",
+}
+
 
 class PostgresProcess:
     """One PostgreSQL of our own: its data folder, its port and its process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] = SETTINGS) -> None:
+        self._settings = settings
         self._user = service_user("postgres", HINT)
         self._bin = _programs()
         self._folder = folder
@@ -76,7 +87,9 @@ class PostgresProcess:
                 return
 
     def _start(self) -> None:
-        settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": str(self._port)}.items()]
+        settings = [
+            f"--{name}={value}" for name, value in {**self._settings, "port": str(self._port)}.items()
+        ]
         self._process = launch(
             [self._bin / "postgres", "-D", self._data, *settings],
             user=self._user,

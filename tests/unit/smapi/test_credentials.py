@@ -1,7 +1,5 @@
 """Where credentials are found, and when they are refused."""
 
-import dataclasses
-
 import pytest
 
 from gateway.smapi.credentials import MAX_TOKEN, Credentials
@@ -181,6 +179,6 @@ def test_repr_hides_what_opens_anything():
     shown = repr(Credentials(household_id="Sonos_1", device_id="d", **secret))
 
     assert "Credentials(household_id='Sonos_1', device_id='d')" == shown
-    assert {"token", "key", "household_id", "device_id", "session_id", "username", "password"} == {
-        field.name for field in dataclasses.fields(Credentials)
-    }
+    assert {"token", "key", "household_id", "device_id", "session_id", "username", "password"} == set(
+        Credentials.__struct_fields__
+    )

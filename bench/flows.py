@@ -1,0 +1,259 @@
+"""What goes through broker and workers: refreshes, approvals, and how it grows with processes and with households."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from bench import stock
+from bench.bed import Bed
+from bench.figures import Figure, figure
+from bench.load import Job, Measured
+from bench.rows import CONNECTIONS, Pace, Row, Say, cpu_of, measured
+from shared.bus.rabbit import open_rabbit
+from shared.messages import LinkApproved
+
+HOURS = 3600
+
+
+async def refreshes(bed: Bed, port: int, pace: Pace, say: Say, *, most: int) -> list[Figure]:
+    """Refresh as fast as it goes, and at an even hundred a second."""
+    closed = []
+    for number in range(pace.rounds):
+        say(f"refresh through the broker, round {number + 1} of {pace.rounds}")
+        closed.append(await _refresh(bed, [port], pace, count=min(most, round(6_000 * pace.seconds))))
+    say("refresh at 100/s")
+    tokens = await bed.stock.tokens(round(110 * (pace.seconds + 1)) + 50, age=2 * HOURS)
+    job = Job(
+        ports=[port], rate=100, seconds=pace.seconds + 1, connections=CONNECTIONS, expect="HTTP/1.1 200"
+    )
+    even = await measured(bed, job, [stock.refresh(token) for token in tokens])
+    median = statistics.median
+    return [
+        figure(
+            "refresh",
+            "refresh through broker, worker, commit and back; all parts on all cores",
+            "1/s",
+            [result.rate for result in closed],
+            at_least=2_500,
+            aim=5_000,
+            gateway_cpu_us=median(cpu_of(result, "gateway") for result in closed),
+            worker_cpu_us=median(cpu_of(result, "token_worker") for result in closed),
+            postgres_cpu_us=median(cpu_of(result, "postgres") for result in closed),
+            broker_cpu_us=median(cpu_of(result, "rabbit") for result in closed),
+            p50_ms=median(result.latencies_ms["p50"] for result in closed),
+            p99_ms=median(result.latencies_ms["p99"] for result in closed),
+        ),
+        figure(
+            "refresh_even_p99",
+            "p99 of a refresh at 100/s (open loop)",
+            "ms",
+            [even.latencies_ms["p99"]],
+            at_least=15,
+            p50_ms=even.latencies_ms["p50"],
+        ),
+    ]
+
+
+async def approvals(bed: Bed, port: int, say: Say, *, rate: int, seconds: float) -> Figure:
+    """Approve links evenly, and see when a poll has the pair."""
+    say(f"approval to visible, {rate} links/s")
+    made, browser = bed.stock, "b" * 64
+    links = await made.signed_in(round(rate * seconds), account_id=await made.account(), browser=browser)
+    took: list[float] = []
+    async with (
+        open_rabbit(bed.system.environment["LATCHKEY_BROKER_URL"]) as bus,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
+        async with asyncio.timeout(30):
+            while not bus.is_connected():
+                await asyncio.sleep(0.05)
+        url = f"http://127.0.0.1:{port}/smapi"
+
+        async def approve(link: stock.Link) -> None:
+            _, _, body = stock.poll(link).partition(b"\r\n\r\n")
+            begun = time.perf_counter()
+            await bus.publish([LinkApproved(service="default", link_id=link.link_id, browser=browser)])
+            async with asyncio.timeout(30):
+                while True:
+                    async with http.post(url, data=body) as response:
+                        if response.status == 200:
+                            took.append((time.perf_counter() - begun) * 1000)
+                            return
+                    await asyncio.sleep(0.005)
+
+        async with asyncio.TaskGroup() as tasks:
+            for link in links:
+                tasks.create_task(approve(link))
+                await asyncio.sleep(1 / rate)
+    took.sort()
+    p99 = took[len(took) * 99 // 100]
+    return figure(
+        "approval_p99",
+        f"approval to visible in the next poll, {rate} links/s, p99",
+        "ms",
+        [p99],
+        at_least=150,
+        aim=50,
+        p50_ms=took[len(took) // 2],
+        max_ms=took[-1],
+    )
+
+
+async def twice(bed: Bed, port: int, row: Row, pace: Pace, say: Say, *, most: int) -> list[Figure]:
+    """Run two gateways, then two token workers, where there was one.
+
+    Two processes of ours and all they need do not fit on two cores, so that rates would say how full the machine is. What is taken
+    is the CPU time of a request: as long as it does not grow, two processes do twice the work of one on cores of their own.
+    """
+    say("two gateways against one")
+    second = await bed.start_gateway("gateway-2")
+    gains = []
+    for _ in range(pace.rounds):
+        costs = []
+        for ports in ([port], [port, second]):
+            job = pace.job(port, row)
+            job.ports, job.connections = ports, CONNECTIONS * len(ports)
+            costs.append(cpu_of(await measured(bed, job, row.requests), "gateway"))
+        gains.append(2 * costs[0] / costs[1])
+    bed.stop("gateway-2")
+    bed.system.gateways.pop()
+    say("two token workers against one")
+    alone = [await _refresh(bed, [port], pace, count=most) for _ in range(pace.rounds)]
+    await bed.start_worker("token_worker", name="token_worker-2")
+    together = [await _refresh(bed, [port], pace, count=most) for _ in range(pace.rounds)]
+    bed.stop("token_worker-2")
+    worker_gains = [
+        2 * cpu_of(one, "token_worker") / cpu_of(two, "token_worker")
+        for one, two in zip(alone, together, strict=True)
+    ]
+    return [
+        figure(
+            "two_gateways",
+            "2 gateways against 1, polls, by CPU time",
+            "times",
+            gains,
+            at_least=1.8,
+            aim=1.95,
+        ),
+        figure(
+            "two_workers",
+            "2 token workers against 1, refreshes, by CPU time",
+            "times",
+            worker_gains,
+            at_least=1.8,
+            aim=1.95,
+        ),
+    ]
+
+
+async def many(
+    bed: Bed, port: int, rows: Sequence[Row], pace: Pace, say: Say, *, grants: int, links: int, refreshed: int
+) -> list[Figure]:
+    """Let the installation grow to very many households, and see what a call costs before and after."""
+    before = {row.name: await _costs(bed, port, row, pace) for row in rows}
+    before["refresh"] = [await _refresh(bed, [port], pace, count=refreshed) for _ in range(pace.rounds)]
+    say(f"storing {grants:,} grants and {links:,} links")
+    begun = time.perf_counter()
+    async with bed.stock.connected() as connection:
+        await fill(connection, grants=grants, links=links)
+    filled = time.perf_counter() - begun
+    say("the same calls again")
+    after = {row.name: await _costs(bed, port, row, pace) for row in rows}
+    after["refresh"] = [await _refresh(bed, [port], pace, count=refreshed) for _ in range(pace.rounds)]
+    what = {row.name: row.what for row in rows} | {"refresh": "refresh"}
+    parts = ("gateway", "postgres", "token_worker")
+    return [
+        figure(
+            f"many_{name}",
+            f"{what[name]}: {grants:,} grants and {links:,} links against a few thousand, CPU of all parts",
+            "times the cost",
+            [
+                cpu_of(late, *parts) / cpu_of(early, *parts)
+                for early, late in zip(results, after[name], strict=True)
+            ],
+            at_least=1.2,
+            aim=1.05,
+            postgres_before_us=statistics.median(cpu_of(result, "postgres") for result in results),
+            postgres_after_us=statistics.median(cpu_of(result, "postgres") for result in after[name]),
+            filled_s=filled,
+        )
+        for name, results in before.items()
+    ]
+
+
+async def fill(connection: Any, *, grants: int, links: int) -> None:
+    """Store rows by the million; indexes are made afterwards, which takes a third of the time."""
+    await connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
+    people = max(grants // 10, 1)
+    await connection.execute(
+        "INSERT INTO accounts (account_id, service, provider, subject, nickname, status) "
+        f"SELECT 'a' || n, 'default', 'local', 'a' || n, 'ann', 'active' FROM generate_series(1, {people}) n",
+        timeout=600,
+    )
+    # The foreign key is true by construction, and checking it row by row would take as long as all the rest.
+    await connection.execute("SET session_replication_role = replica")
+    await _without_indexes(
+        connection,
+        "grants",
+        "INSERT INTO grants (grant_id, service, account_id, household_id, status, family, generation, signing_key_id, "
+        "derivation_key_id, issued_at, expires_at, seen_generation, family_started_at, used_at, version) "
+        f"SELECT 'g' || n, 'default', 'a' || 1 + n % {people}, 'Sonos_' || n, 'active', 1, 1, 'k', 'k', "
+        f"now.at, now.at + 3600, 1, now.at, now.at, 1 FROM generate_series(1, {grants}) n, "
+        "(SELECT floor(extract(epoch FROM now()))::bigint AS at) now",
+    )
+    await _without_indexes(
+        connection,
+        "links",
+        "INSERT INTO links (link_id, service, state, household_id, hardware, os_version, app_name, callback_path, "
+        "requested_at, expires_at, version) SELECT md5(n::text), 'default', 'requested', 'Sonos_' || n, 'iPhone17,5', "
+        f"'Version 26.2', 'ICRU', '', now.at, now.at + 7200, 1 FROM generate_series(1, {links}) n, "
+        "(SELECT floor(extract(epoch FROM now()))::bigint AS at) now",
+    )
+    await connection.execute("SET session_replication_role = DEFAULT")
+    await connection.execute("ANALYZE grants, links, accounts; CHECKPOINT", timeout=600)
+
+
+async def _without_indexes(connection: Any, table: str, insert: str) -> None:
+    """Insert rows while the table's plain indexes and constraints are away; the primary key stays."""
+    indexes = await connection.fetch(
+        "SELECT i.indexname AS name, i.indexdef AS definition, c.conname AS constraint, pg_get_constraintdef(c.oid) AS word "
+        "FROM pg_indexes i LEFT JOIN pg_constraint c ON c.conname = i.indexname AND c.contype = 'u' "
+        "WHERE i.tablename = $1 AND i.indexname NOT LIKE 'pk%'",
+        table,
+    )
+    for index in indexes:
+        await connection.execute(
+            f"ALTER TABLE {table} DROP CONSTRAINT {index['name']}"
+            if index["constraint"]
+            else f"DROP INDEX {index['name']}"
+        )
+    await connection.execute(insert, timeout=900)
+    for index in indexes:
+        await connection.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {index['name']} {index['word']}"
+            if index["constraint"]
+            else index["definition"],
+            timeout=900,
+        )
+
+
+async def _costs(bed: Bed, port: int, row: Row, pace: Pace) -> list[Measured]:
+    return [await measured(bed, pace.job(port, row), row.requests) for _ in range(pace.rounds)]
+
+
+async def _refresh(bed: Bed, ports: list[int], pace: Pace, *, count: int) -> Measured:
+    """Refresh stale tokens, each once."""
+    tokens = await bed.stock.tokens(count, age=2 * HOURS)
+    job = Job(
+        ports=ports,
+        connections=CONNECTIONS,
+        seconds=pace.seconds,
+        once=True,
+        expect="HTTP/1.1 200",
+        holds="privateKey",
+    )
+    return await measured(bed, job, [stock.refresh(token) for token in tokens])

@@ -1,0 +1,111 @@
+"""Lines put together from pieces and structlog's own: the same to the byte, in each format."""
+
+import asyncio
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.call_log import OK, ONE_BY_ONE, CallLog
+from gateway.smapi import faults
+from shared import lines, logs
+
+FORMATS = ["json", "console"]
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+@contextmanager
+def written(form: str, level: str = "info") -> Iterator[io.StringIO]:
+    """Collect what is logged; afterwards nothing is configured."""
+    before = sys.stderr
+    sys.stderr = collected = io.StringIO()
+    try:
+        logs.configure(level=level, format=form)  # type: ignore[arg-type]
+        yield collected
+    finally:
+        sys.stderr = before
+        structlog.reset_defaults()
+        lines.end()
+
+
+async def _both(
+    form: str, values: dict[str, str | int], correlation_id: str, duration_ms: float
+) -> list[str]:
+    with written(form) as collected:
+        lines.info(
+            ("some.logger", "it happened", tuple(values.items())),
+            correlation_id=correlation_id,
+            duration_ms=duration_ms,
+        )
+        await asyncio.sleep(0)
+        structlog.get_logger("some.logger").info(
+            "it happened", **values, correlation_id=correlation_id, duration_ms=duration_ms
+        )
+        return collected.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(
+    values=st.dictionaries(
+        st.sampled_from(["method", "outcome", "service", "kind"]),
+        st.text("abc %{}\"'\\é\n~", max_size=12) | st.integers(),
+    ),
+    correlation_id=st.from_regex(r"[a-z2-7]{1,12}", fullmatch=True),
+    duration=st.floats(0, 1e5).map(lambda ms: round(ms, 2)),
+)
+def test_same_line(form, values, correlation_id, duration):
+    """But for the time, which has the same form."""
+    both = asyncio.run(_both(form, values, correlation_id, duration))
+    half = len(both) // 2
+    short, plain = both[:half], both[half:]
+
+    assert [TIME.sub("", line) for line in plain] == [TIME.sub("", line) for line in short]
+    assert 1 == len(TIME.findall("".join(short)))
+
+
+async def test_secrets_are_taken_out_of_the_pieces() -> None:
+    """The last net is under these lines, too."""
+    with written("json") as collected:
+        lines.info(("x", "y", (("what", "Bearer abcdefgh12345"),)), correlation_id="a", duration_ms=1.0)
+        await asyncio.sleep(0)
+
+    assert "abcdefgh12345" not in collected.getvalue()
+    assert "[token]" in collected.getvalue()
+
+
+async def test_level_counts() -> None:
+    """A line less severe than the level is not written."""
+    with written("json", "warning") as collected:
+        lines.info(("x", "y", ()), correlation_id="a", duration_ms=1.0)
+        await asyncio.sleep(0)
+
+    assert "" == collected.getvalue()
+
+
+async def test_forged_codes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of one refusal gives a bounded number of lines and one that says how many there were; what succeeds is told each time."""
+    monkeypatch.setattr("gateway.call_log.SECONDS", 0)
+    with written("json") as collected:
+        log = CallLog()
+        for outcome in [faults.NotLinkedFailure.code] * 500 + [OK] * 50:
+            log.tell(
+                method="getDeviceAuthToken",
+                outcome=outcome,
+                service="default",
+                correlation_id="abc",
+                duration_ms=0.1,
+            )
+        while "calls" not in collected.getvalue():
+            await asyncio.sleep(0)
+        told = [json.loads(line) for line in collected.getvalue().splitlines()]
+
+    by_outcome = [line["outcome"] for line in told if line["event"] == "smapi call"]
+    assert (ONE_BY_ONE, 50) == (by_outcome.count(faults.NotLinkedFailure.code), by_outcome.count(OK))
+    assert [500] == [line["calls"] for line in told if line["event"] == "smapi calls refused"]

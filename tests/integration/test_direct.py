@@ -1,0 +1,110 @@
+"""Look-ups past SQLAlchemy and through it: the same answers, and the same promises when connections are lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from shared.storage.direct import Keyed
+from shared.storage.sql import SqlReadStore
+from tests.store_samples import LINK, Stores, insert_link, open_stores
+
+MANY = 40
+
+
+@pytest.fixture(params=["direct", "plain"])
+async def stores(
+    request: pytest.FixtureRequest, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stores]:
+    """Stores that ask either way."""
+    if request.param == "plain":
+        made = Keyed.__init__
+
+        def through_sqlalchemy(keyed: Keyed, *arguments: object) -> None:
+            made(keyed, *arguments)  # type: ignore[arg-type]
+            keyed._is_direct = False
+
+        monkeypatch.setattr(Keyed, "__init__", through_sqlalchemy)
+    async with open_stores(postgres_url) as opened:
+        yield opened
+
+
+async def _insert(stores: Stores) -> list[str]:
+    links = [replace(LINK, link_id=f"{number:032x}") for number in range(MANY)]
+    async with stores.auth.transaction() as transaction:
+        for link in links:
+            await transaction.insert_link(link)
+    return [link.link_id for link in links]
+
+
+async def test_everybody_gets_their_own(stores: Stores) -> None:
+    """Asked for at the same time, some twice, some that do not exist."""
+    ids = await _insert(stores)
+    asked = [*ids, "nobody", *reversed(ids)]
+    views = await asyncio.gather(*(stores.read.poll(link_id) for link_id in asked))
+
+    assert [None if link_id == "nobody" else link_id for link_id in asked] == [
+        view.link.link_id if view else None for view in views
+    ]
+    assert {replace(LINK, link_id=ids[3])} == {
+        view.link for view in views if view and view.link.link_id == ids[3]
+    }
+
+
+async def test_a_connection_that_is_cut_between_batches(stores: Stores, postgres_url: str) -> None:
+    """Nobody notices."""
+    ids = await _insert(stores)
+    assert await stores.read.poll(ids[0]) is not None
+    await _cut(postgres_url)
+    views = await asyncio.gather(*(stores.read.poll(link_id) for link_id in ids))
+
+    assert all(view is not None for view in views)
+
+
+async def test_a_connection_that_is_cut_in_the_middle_of_a_batch(stores: Stores, postgres_url: str) -> None:
+    """While a lock holds the batch up, its connection dies: everybody hears of it or is answered, and the next batch is answered."""
+    ids = await _insert(stores)
+    await insert_link(stores.auth)
+    locker = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    transaction = locker.transaction()
+    await transaction.start()
+    await locker.execute("LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
+    polls = [asyncio.create_task(stores.read.poll(link_id)) for link_id in ids]
+    async with asyncio.timeout(30):
+        while not await _cut(postgres_url, "AND wait_event_type = 'Lock'"):
+            assert not any(poll.done() for poll in polls)
+    await transaction.rollback()
+    await locker.close()
+    outcomes = await asyncio.gather(*polls, return_exceptions=True)
+    again = await asyncio.gather(*(stores.read.poll(link_id) for link_id in ids))
+
+    # Whether the second try was under way before the lock went decides; nobody waits for ever, or is told what is not so.
+    assert {"PollView", "StoreUnavailable"} >= {type(each).__name__ for each in outcomes}
+    assert all(view is not None for view in again)
+
+
+async def test_reading_is_all_the_connection_can_do(stores: Stores) -> None:
+    """The one that is kept has the settings of the pool: no write gets through, and no statement runs for ever."""
+    await stores.read.poll("nobody")
+    assert isinstance(stores.read, SqlReadStore)
+    held = stores.read._questions[0]._held
+    if held is None:
+        return
+    connection = held.driver_connection
+    assert connection is not None
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await connection.execute("DELETE FROM links")
+    assert "5s" == await connection.fetchval("SHOW statement_timeout")
+
+
+async def _cut(url: str, which: str = "") -> int:
+    """End connections of the stores, wait until they are gone, and count them."""
+    administrator = await asyncpg.connect(url.replace("+asyncpg", ""))
+    cut = await administrator.fetch(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND application_name LIKE 'latchkey-%' {which}"
+    )
+    await administrator.close()
+    return len(cut)
