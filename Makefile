@@ -16,7 +16,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --a
 	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services format docs constraints clean
+.PHONY: help run check test lint unit all-tests services format translations docs constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ services: ## Install PostgreSQL, RabbitMQ, Chromium and nginx for the tests, whe
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+translations: $(VENV)/.ready ## Bring the catalogues of the pages up to date with the words in templates and code
+	$(BIN)/python -m deploy.translations
 
 docs: $(VENV)/.ready ## Make the reference pages of settings, commands and faults anew
 	$(BIN)/python -m deploy.reference docs

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gateway.pages.languages import N_, ngettext
+from gateway.pages.languages import gettext as _
 from shared.domain.link import Device, Link, LinkState
 from shared.settings import ProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView
@@ -11,15 +13,15 @@ from shared.storage.base import AttemptOutcome, LinkView
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
 
 _PHONES = (
-    ("ipad", "an iPad"),
-    ("iphone", "an iPhone"),
-    ("icru_", "an iPhone or iPad"),
-    ("acr_", "an Android phone"),
-    ("google", "an Android phone"),
-    ("samsung", "an Android phone"),
-    ("windows", "a Windows computer"),
-    ("wdcr", "a Windows computer"),
-    ("mac", "a Mac"),
+    ("ipad", N_("an iPad")),
+    ("iphone", N_("an iPhone")),
+    ("icru_", N_("an iPhone or iPad")),
+    ("acr_", N_("an Android phone")),
+    ("google", N_("an Android phone")),
+    ("samsung", N_("an Android phone")),
+    ("windows", N_("a Windows computer")),
+    ("wdcr", N_("a Windows computer")),
+    ("mac", N_("a Mac")),
 )
 
 
@@ -35,8 +37,8 @@ class Asker:
 def asker(link: Link, now: int) -> Asker:
     """Return what to tell a person about the request they are asked to allow."""
     return Asker(
-        device=_device(link.device),
-        system=_system(link.household_id),
+        device=device(link.device),
+        system=system(link.household_id),
         age=_age(now - link.requested_at),
     )
 
@@ -107,16 +109,45 @@ def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provi
     """Return what went wrong with this browser's last attempt, in words, or None."""
     outcomes = {attempt.submission_id: attempt.outcome for attempt in view.attempts}
     outcome = outcomes.get(submission or "")
-    if outcome is AttemptOutcome.UNAVAILABLE:
-        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment."
-    if outcome is AttemptOutcome.NOT_ALLOWED:
-        return f"{provider} knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account."
     if outcome is not AttemptOutcome.REFUSED:
-        return None
+        return not_judged(outcome, provider)
     failures = sum(attempt.outcome is AttemptOutcome.REFUSED for attempt in view.attempts)
-    left = limit - failures
-    tries = "one more try" if left == 1 else f"{left} more tries"
-    return f"That name and password do not match. You have {tries}."
+    return ngettext(
+        "That name and password do not match. You have one more try.",
+        "That name and password do not match. You have %(num)d more tries.",
+        limit - failures,
+    )
+
+
+def not_judged(outcome: AttemptOutcome | None, provider: str) -> str | None:
+    """Return why somebody was not let in whose password may well be right, in words, or None."""
+    if outcome is AttemptOutcome.UNAVAILABLE:
+        return _(
+            "%(provider)s could not check your account just now. Nothing is lost: please try again in a moment.",
+            provider=provider,
+        )
+    if outcome is AttemptOutcome.NOT_ALLOWED:
+        return _(
+            "%(provider)s knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account.",
+            provider=provider,
+        )
+    return None
+
+
+def wrong_code() -> str:
+    """Return what is said of every typed code that opens nothing: which are live, and which were, is nobody's business."""
+    return _(
+        "No Sonos system is waiting for this code. Compare the letters, or start again in the Sonos app to get a new one."
+    )
+
+
+def too_many(seconds: int) -> str:
+    """Return how long somebody has to wait who has tried too often."""
+    return ngettext(
+        "Please wait a minute and try again.",
+        "Please wait %(num)d minutes and try again.",
+        -(-seconds // 60),
+    )
 
 
 def way_back(callback_path: str) -> str | None:
@@ -124,22 +155,22 @@ def way_back(callback_path: str) -> str | None:
     return callback_path if _CALLBACK.fullmatch(callback_path) else None
 
 
-def _device(device: Device) -> str:
+def device(device: Device) -> str:
+    """Return what people call the device that asked."""
     told = f"{device.hardware} {device.app_name}".lower()
     for sign, words in _PHONES:
         if sign in told:
-            return words
-    return "a device that did not say what it is"
+            return _(words)
+    return _("a device that did not say what it is")
 
 
-def _system(household_id: str) -> str:
-    """Return the end of the household id before any account suffix, as people can compare it in the Sonos app."""
+def system(household_id: str) -> str:
+    """Return the end of the household id before any account suffix, as people can compare it in the Sonos app; empty if there is none."""
     base = re.split(r"[._]", household_id.removeprefix("Sonos_"))[0]
-    return base[-4:].upper() if len(base) >= 8 else "unknown"
+    return base[-4:].upper() if len(base) >= 8 else ""
 
 
 def _age(seconds: int) -> str:
     if seconds < 60:
-        return "less than a minute ago"
-    minutes = seconds // 60
-    return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
+        return _("less than a minute ago")
+    return ngettext("a minute ago", "%(num)d minutes ago", seconds // 60)

@@ -1,42 +1,60 @@
 """Which address shows what to people."""
 
-from importlib.resources import files
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from gateway.context import GatewayContext
 from gateway.pages.entry import EntryPages
+from gateway.pages.looks import Asset
+from gateway.pages.rendering import Handler, for_people, open_pages
 from gateway.pages.tryout import TryOut
 from gateway.pages.views import LinkPages
 
-_STYLE = (files("gateway.pages") / "static" / "style.css").read_bytes()
-
 
 def add_to(app: web.Application, context: GatewayContext) -> None:
-    """Add the pages; the try-out page only where the settings say so."""
+    """Add the pages; the try-out page only where the settings say so.
+
+    Raises:
+        SettingsError: a logo or a template of the operator's own cannot be used.
+    """
     links, entry = LinkPages(context), EntryPages(context)
-    app.add_routes(
-        [
-            web.get("/link/{code}", links.show),
-            web.post("/link/{code}/sign-in", links.sign_in),
-            web.post("/link/{code}/approve", links.approve),
-            web.post("/link/{code}/decline", links.decline),
-            web.get("/enter", entry.show),
-            web.post("/enter", entry.enter),
-            web.get("/enter/{service}", entry.show),
-            web.post("/enter/{service}", entry.enter),
-            web.get("/static/style.css", _style),
-        ]
-    )
+    pages = open_pages(context.settings)
+    routes = [
+        web.get("/link/{code}", links.show),
+        web.post("/link/{code}/sign-in", links.sign_in),
+        web.post("/link/{code}/approve", links.approve),
+        web.post("/link/{code}/decline", links.decline),
+        web.get("/enter", entry.show),
+        web.post("/enter", entry.enter),
+        web.get("/enter/{service}", entry.show),
+        web.post("/enter/{service}", entry.enter),
+    ]
     if context.settings.demo:
         try_out = TryOut(context)
-        app.add_routes([web.get("/", try_out.show), web.post("/try", try_out.start)])
-
-
-async def _style(_: web.Request) -> web.StreamResponse:
-    return web.Response(
-        body=_STYLE,
-        content_type="text/css",
-        charset="utf-8",
-        headers={"Cache-Control": "public, max-age=3600"},
+        routes += [web.get("/", try_out.show), web.post("/try", try_out.start)]
+    app.add_routes(
+        web.route(each.method, each.path, for_people(each.handler, pages, context.settings))
+        for each in routes
     )
+    app.add_routes([web.get("/static/{name}", _static(pages.assets))])
+
+
+def _static(assets: Mapping[str, Asset]) -> Handler:
+    style = next(asset for asset in assets.values() if asset.extension == "css")
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asset = assets.get(request.path)
+        if asset is None and not request.path.endswith(".css"):
+            raise web.HTTPNotFound
+        # While a new version is rolled out, the page may have come from one gateway and ask another for its style.
+        caching = "public, max-age=31536000, immutable" if asset else "no-cache"
+        found = asset or style
+        return web.Response(
+            body=found.content,
+            content_type=found.content_type,
+            charset="utf-8" if found.extension == "css" else None,
+            headers={"Cache-Control": caching, "Content-Security-Policy": "default-src 'none'; sandbox"},
+        )
+
+    return answer

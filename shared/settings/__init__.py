@@ -4,6 +4,7 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 `LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
 """
 
+from shared.settings.brand import BrandSettings
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
@@ -25,6 +26,7 @@ __all__ = [
     "ApiClientSettings",
     "ApiRole",
     "Auth",
+    "BrandSettings",
     "ContentSettings",
     "LocalProviderSettings",
     "ProviderSection",

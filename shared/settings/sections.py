@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.domain.account import AccountTier
 from shared.domain.grant import ReusePolicy, TokenKind
 from shared.domain.link_code import LONGEST_LIFETIME
+from shared.settings.brand import BrandSettings
 
 PREFIX = "LATCHKEY_"
 LONGEST_ISSUER = 47
@@ -56,6 +57,7 @@ class ServiceSettings(Section):
 
     title: str = Field("Latchkey", min_length=1, max_length=64)
     """What people call the service; shown on every page."""
+    brand: BrandSettings = BrandSettings()
     app_url: str | None = Field(None, max_length=2048)
     """Deep link into the service's app, with `{linkCode}`, `{householdId}` and `{callbackPath}`; none: browser only."""
     sign_in_string_id: str = "SIGN_IN"
