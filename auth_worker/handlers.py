@@ -3,7 +3,7 @@
 import msgspec
 import structlog
 
-from auth_worker import legacy
+from auth_worker import household, legacy
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
@@ -16,6 +16,8 @@ from shared.domain.link import Device, Link, LinkState
 from shared.messages import (
     AccountVouched,
     CodeEntered,
+    EraseRequested,
+    HouseholdLoginSubmitted,
     LinkChanged,
     LinkDeclineRequested,
     LinkLoginSubmitted,
@@ -25,6 +27,8 @@ from shared.messages import (
     SessionRequested,
     SessionUsed,
     UpgradeRequested,
+    VisitEnded,
+    VisitUsed,
     evidence_identity,
 )
 from shared.sealing import unseal
@@ -192,6 +196,10 @@ HANDLERS: HandlerTable[AuthContext] = {
     CodeEntered: enter_code,
     LinkLoginSubmitted: sign_in,
     LinkDeclineRequested: decline,
+    HouseholdLoginSubmitted: household.sign_in,
+    VisitUsed: Batched(household.note_used),
+    VisitEnded: household.sign_out,
+    EraseRequested: household.erase,
     SessionRequested: legacy.open_session,
     SessionUsed: Batched(legacy.note_used),
     UpgradeRequested: legacy.upgrade,

@@ -12,6 +12,7 @@ import msgspec
 from shared.domain.account import AccountTier
 from shared.domain.link import LinkState
 from shared.domain.revocation import Scope
+from shared.domain.visit import Purpose
 
 
 class RefreshOutcome(StrEnum):
@@ -144,6 +145,55 @@ class LinkApproved(Event, frozen=True, kw_only=True):
 
     link_id: str
     browser: str
+    network: str = ""
+    """The address prefix of that browser, such as `192.0.2.0/24`: shown to the person later."""
+
+
+class HouseholdLoginSubmitted(Event, frozen=True, kw_only=True):
+    """A person offered evidence of who they are, to see what is linked to their account, or to erase it."""
+
+    kind = "household.login_submitted"
+
+    visit_hash: str
+    """Of the secret that the gateway made and the browser keeps; names the attempt as well."""
+    purpose: Purpose
+    provider: str
+    evidence: bytes
+    """A `LoginEvidence`, sealed for auth_worker and bound to hash and purpose."""
+
+
+class VisitUsed(Event, frozen=True, kw_only=True):
+    """A person is still there, and that was not recorded for some time."""
+
+    kind = "visit.used"
+
+    visit_hash: str
+
+
+class VisitEnded(Event, frozen=True, kw_only=True):
+    """A person signed out."""
+
+    kind = "visit.ended"
+
+    visit_hash: str
+
+
+class EraseRequested(Event, frozen=True, kw_only=True):
+    """A person who has just proved who they are wants their account erased."""
+
+    kind = "account.erase_requested"
+
+    visit_hash: str
+    """Of a visit for this purpose; what it names is erased."""
+
+
+class EraseApproved(Event, frozen=True, kw_only=True):
+    """auth_worker has closed an account for good; what hangs on it goes, and then it goes."""
+
+    kind = "account.erase_approved"
+
+    account_id: str
+    visit_hash: str
 
 
 class TokenRefreshRequested(Event, frozen=True, kw_only=True):
@@ -240,6 +290,14 @@ class LinkChanged(Event, frozen=True, kw_only=True):
 
     link_id: str
     state: LinkState
+
+
+class VisitChanged(Event, frozen=True, kw_only=True):
+    """A visit was judged, or is gone; read the row to see how."""
+
+    kind = "visit.changed"
+
+    visit_hash: str
 
 
 class CodeJudged(Event, frozen=True, kw_only=True):
@@ -359,13 +417,14 @@ def upgrade_delivery_id(request_id: str) -> str:
 WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested, LinkVouched, AccountVouched),
     "auth.entry": (CodeEntered,),
-    "auth.login": (LinkLoginSubmitted,),
+    "auth.login": (LinkLoginSubmitted, HouseholdLoginSubmitted),
+    "auth.visit": (VisitEnded, EraseRequested),
     "auth.session": (SessionRequested,),
-    "auth.used": (SessionUsed,),
+    "auth.used": (SessionUsed, VisitUsed),
     "auth.upgrade": (UpgradeRequested,),
     "token.mint": (LinkApproved,),
     "token.refresh": (TokenRefreshRequested, TokenSeen),
-    "token.revoke": (TokenRevokeRequested,),
+    "token.revoke": (TokenRevokeRequested, EraseApproved),
     "token.upgrade": (GrantRequested,),
 }
 """Work queue -> the kinds it receives. By kind of work, so that a person who waits never stands behind a herd."""
@@ -375,6 +434,7 @@ QUEUES: dict[type[Event], str] = {kind: queue for queue, kinds in WORK.items() f
 
 RESULTS: tuple[type[Event], ...] = (
     LinkChanged,
+    VisitChanged,
     CodeJudged,
     AccountKnown,
     TokenRefreshed,

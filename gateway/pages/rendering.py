@@ -40,7 +40,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _WAITING_SECONDS = 2
-_KEPT = ("with", "attempt", "approved", "entry", "wrong")
+_KEPT = ("with", "attempt", "approved", "entry", "wrong", "said", "erased")
 """What a page's address keeps when the language is changed; anything else in a query may be a secret of somebody's."""
 _COOKIE_SECONDS = 365 * 86400
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.context import GatewayContext
 from gateway.pages.entry import EntryPages
+from gateway.pages.household import HouseholdPages
 from gateway.pages.looks import Asset
 from gateway.pages.rendering import Handler, for_people, open_pages
 from gateway.pages.tryout import TryOut
@@ -30,6 +31,7 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
         web.get("/enter/{service}", entry.show),
         web.post("/enter/{service}", entry.enter),
     ]
+    routes += _household(HouseholdPages(context))
     if context.settings.demo:
         try_out = TryOut(context)
         routes += [web.get("/", try_out.show), web.post("/try", try_out.start)]
@@ -38,6 +40,20 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
         for each in routes
     )
     app.add_routes([web.get("/static/{name}", _static(pages.assets))])
+
+
+def _household(household: HouseholdPages) -> list[web.RouteDef]:
+    return [
+        web.get("/household", household.front),
+        web.get("/household/{service}", household.show),
+        web.post("/household/{service}/sign-in", household.sign_in),
+        web.post("/household/{service}/sign-out", household.sign_out),
+        web.post("/household/{service}/unlink", household.unlink),
+        web.get("/household/{service}/download", household.download),
+        web.get("/household/{service}/erase", household.show_erase),
+        web.post("/household/{service}/erase", household.erase),
+        web.post("/household/{service}/erase/sign-in", household.sign_in_to_erase),
+    ]
 
 
 def _static(assets: Mapping[str, Asset]) -> Handler:

@@ -85,8 +85,8 @@ def samples() -> dict[str, Sequence[Values]]:
 
 
 def _of_the_household(choices: Sequence[Choice]) -> dict[str, Sequence[Values]]:
-    form = _FORM | {"address": "/household", "provider": "local", "choices": (), "problem": None}
-    erase = form | {"home": "/household", "account": None}
+    form = _FORM | {"address": "/household/default", "provider": "local", "choices": (), "problem": None}
+    erase = form | {"home": "/household/default", "account": None}
     events = [
         AuditView(
             at=_NOW - 7300 * number,

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from gateway.context import GatewayContext
+from gateway.network import network_of
 from gateway.pages import browser as browsers
 from gateway.pages import present
 from gateway.pages.browser import Browser
@@ -141,6 +142,11 @@ class LinkPages:
             correlation_id=visit.correlation_id,
             link_id=visit.link_id,
             browser=visit.browser_id,
+            network=network_of(
+                peer=request.remote,
+                forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+                trusted_proxies=self._context.settings.trusted_proxies,
+            ),
         )
         return await self._send(visit, event, visit.address(approved="1"))
 

@@ -16,6 +16,8 @@ ABSOLUTE = 12 * 3600
 """Seconds after which every visit is over."""
 PROOF = 5 * 60
 """Seconds for which signing in once more counts as just now."""
+ERASING = 24 * 3600
+"""Seconds for which an account that is being erased may be named by it."""
 REFUSED = 10 * 60
 """Seconds for which it is known that a sign-in was refused, and why."""
 _TOUCHES = 10
@@ -99,8 +101,8 @@ def is_open(visit: Visit | None, *, now: int) -> bool:
     return visit is not None and visit.outcome is VisitOutcome.OPEN and now < visit.expires_at
 
 
-def check_may_erase(visit: Visit | None, *, now: int) -> str:
-    """Return the account that a visit may erase.
+def check_may_erase(visit: Visit | None, *, now: int) -> tuple[Visit, str]:
+    """Return a visit that may erase an account, and the account.
 
     Raises:
         VisitOver: it was not opened for that, or not just now.
@@ -112,7 +114,14 @@ def check_may_erase(visit: Visit | None, *, now: int) -> str:
         or not visit.account_id
     ):
         raise errors.VisitOver
-    return visit.account_id
+    return visit, visit.account_id
+
+
+def erasing(visit: Visit, *, now: int) -> Visit:
+    """Let a proof that was accepted hold until the erasing is done, however often it has to be begun again."""
+    if visit.expires_at > now + PROOF:
+        return visit
+    return replace(visit, expires_at=now + ERASING, version=visit.version + 1)
 
 
 def is_worth_telling(visit: Visit, *, now: int) -> bool:

@@ -48,6 +48,7 @@ from shared.storage.schema import (
 )
 from shared.storage.session import begin
 from shared.storage.version import check
+from shared.storage.visit_transaction import SqlHouseholdWrites
 from shared.storage.writes import upsert
 
 _ATTEMPTS = (
@@ -88,7 +89,7 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlLinkTransaction, AuthTransaction):
+class SqlAuthTransaction(SqlHouseholdWrites, SqlLinkTransaction, AuthTransaction):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:

@@ -20,6 +20,7 @@ from shared.domain.link import Link
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
+from shared.storage.visits import HouseholdErasure, HouseholdReads, HouseholdWrites
 
 
 class StoreUnavailable(Exception):
@@ -107,7 +108,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, HouseholdReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -172,7 +173,7 @@ class LinkTransaction(UpgradeReads, Protocol):
         ...
 
 
-class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, Protocol):
+class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, HouseholdWrites, Protocol):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:
@@ -216,7 +217,7 @@ class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, Protocol):
         ...
 
 
-class TokenTransaction(LinkTransaction, Protocol):
+class TokenTransaction(LinkTransaction, HouseholdErasure, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -255,7 +256,7 @@ class TokenTransaction(LinkTransaction, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries, sessions, upgrades, typed codes and entries that have expired, and old links.
+        """Delete deliveries, sessions, visits, upgrades, typed codes and entries that have expired, and old links.
 
         Links go when they expired before *links_before*.
 

@@ -13,9 +13,19 @@ from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.rows import grant_from, grant_values
-from shared.storage.schema import code_entries, deliveries, grants, links, sessions, typed_codes, upgrades
+from shared.storage.schema import (
+    code_entries,
+    deliveries,
+    grants,
+    links,
+    sessions,
+    typed_codes,
+    upgrades,
+    visits,
+)
 from shared.storage.session import begin
 from shared.storage.version import check
+from shared.storage.visit_transaction import SqlHouseholdErasure
 from shared.storage.writes import upsert
 
 _GRANT = select(grants).where(grants.c.grant_id == bindparam("grant_id"))
@@ -46,12 +56,14 @@ def _oldest(key: Column[str], expires_at: Column[int]) -> ReturningDelete[tuple[
 
 _DELETE_DELIVERIES = _oldest(deliveries.c.delivery_id, deliveries.c.expires_at)
 _DELETE_SESSIONS = _oldest(sessions.c.session_hash, sessions.c.expires_at)
+_DELETE_VISITS = _oldest(visits.c.visit_hash, visits.c.expires_at)
 _DELETE_UPGRADES = _oldest(upgrades.c.request_id, upgrades.c.expires_at)
 _DELETE_TYPED_CODES = _oldest(typed_codes.c.typed_id, typed_codes.c.expires_at)
 _DELETE_CODE_ENTRIES = _oldest(code_entries.c.entry_id, code_entries.c.expires_at)
 _DELETIONS = (
     _DELETE_DELIVERIES,
     _DELETE_SESSIONS,
+    _DELETE_VISITS,
     _DELETE_UPGRADES,
     _DELETE_TYPED_CODES,
     _DELETE_CODE_ENTRIES,
@@ -59,7 +71,7 @@ _DELETIONS = (
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
-class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
+class SqlTokenTransaction(SqlHouseholdErasure, SqlLinkTransaction, TokenTransaction):
     """See the port."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -97,7 +109,7 @@ class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
         )
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete what has expired of deliveries, sessions, upgrades, typed codes and entries, and links before *links_before*."""
+        """Delete what has expired of deliveries, sessions, visits, upgrades, typed codes and entries, and links before *links_before*."""
         # All of these are over in the very second of their expiry.
         expired = {"before": self.now + 1, "limit": limit}
         gone = 0

@@ -103,9 +103,13 @@ class HouseholdErasure(Protocol):
         """Write from where a grant came, over an earlier word on it."""
         ...
 
-    async def erase_account(self, account_id: str) -> tuple[Grant, ...]:
-        """Delete an account with its grants, sessions and visits, and return the grants; nothing happens where there is none.
+    async def erase_account(self, account_id: str) -> tuple[Grant, ...] | None:
+        """Delete an account with its grants, sessions and visits.
 
-        Until the transaction ends nobody can link to it; then nobody can at all.
+        Returns:
+            The grants as they were; None if there is no such account.
+
+        Raises:
+            Conflict: somebody is linking to it right now.
         """
         ...

@@ -13,7 +13,7 @@ from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
 from tests.services.postgres import PostgresServer
-from tests.store_samples import ENTRY, LINK, selections_of, work_as_auth_worker, work_as_token_worker
+from tests.store_samples import ENTRY, LINK, VISIT, selections_of, work_as_auth_worker, work_as_token_worker
 
 ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
 
@@ -35,14 +35,18 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sessions": {"SELECT"},
         "typed_codes": {"SELECT"},
         "code_entries": {"SELECT"},
+        "visits": {"SELECT"},
+        "grant_origins": {"SELECT"},
+        "audit_events": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
         "accounts": {"SELECT", "INSERT"},
-        "local_users": {"SELECT", "INSERT"},
+        "local_users": {"SELECT", "INSERT", "DELETE"},
         "links": {"SELECT", "INSERT"},
         "login_attempts": {"SELECT", "INSERT"},
         "sessions": {"SELECT", "INSERT", "DELETE"},
+        "visits": {"SELECT", "INSERT", "DELETE"},
         "upgrades": {"SELECT", "INSERT"},
         "typed_codes": {"SELECT", "INSERT"},
         "code_entries": {"SELECT", "INSERT"},
@@ -50,9 +54,11 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
     },
     TOKEN_WORKER: {
         "alembic_version": {"SELECT"},
-        "accounts": {"SELECT"},
+        "accounts": {"SELECT", "DELETE"},
         "links": {"SELECT", "DELETE"},
-        "grants": {"SELECT", "INSERT"},
+        "grants": {"SELECT", "INSERT", "DELETE"},
+        "grant_origins": {"SELECT", "INSERT"},
+        "visits": {"SELECT", "DELETE"},
         "deliveries": {"SELECT", "INSERT", "DELETE"},
         "sessions": {"SELECT", "DELETE"},
         "upgrades": {"SELECT", "DELETE"},
@@ -69,6 +75,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "accounts": {"nickname", "tier", "status"},
         "links": {"state", "account_id", "browser", "version"},
         "sessions": {"used_at", "expires_at", "version"},
+        "visits": {"used_at", "expires_at", "version"},
+        "audit_events": {"household_id", "detail"},
         "code_entries": {"outcome", "typed_id"},
     },
     TOKEN_WORKER: {
@@ -76,6 +84,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "grants": set(grants.columns.keys()) - {"grant_id", "service", "account_id", "household_id"},
         "deliveries": {"sealed", "expires_at"},
         "sessions": {"version"},
+        "visits": {"version"},
+        "grant_origins": {"hardware", "os_version", "app_name", "network"},
         "upgrades": {"expires_at"},
         "typed_codes": {"expires_at"},
         "code_entries": {"expires_at"},
@@ -254,9 +264,13 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         selected = [await read.grants(selection, limit=10) for selection in selections_of(grant)]
         delivery = await read.delivery(LINK.link_id)
         await read.live_codes(10)
+        assert await read.visit(VISIT.visit_hash)
+        systems = await read.systems(grant.account_id, limit=10)
+        await read.events(grant.account_id, limit=10)
         assert await read.account_of(service="default", provider="local", subject="zoë")
         await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
 
+    assert () == systems
     assert entry is not None
     assert view is not None
     assert authenticated == view.link
