@@ -4,12 +4,6 @@ A visit begins with signing in, as a link does, and is known by a secret of its 
 nobody can have planted it. What a form asks for becomes an event; what is shown is read from the rows.
 """
 
-import base64
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlencode
-
 import msgspec
 import structlog
 from aiohttp import web
@@ -17,15 +11,14 @@ from aiohttp import web
 from gateway.context import GatewayContext
 from gateway.pages import browser as browsers
 from gateway.pages import household_words, present
-from gateway.pages.browser import Browser
+from gateway.pages.guests import Entered, Guest, entered, guest_of, new_secret, see_off, welcome
 from gateway.pages.household_data import everything
 from gateway.pages.rendering import page, see_other
 from gateway.results import family_key, visit_key
 from shared.bus.base import BusUnavailable
 from shared.domain import visit as visits
-from shared.domain.account import Account, AccountStatus
 from shared.domain.revocation import Scope
-from shared.domain.visit import Purpose, Visit
+from shared.domain.visit import Purpose
 from shared.messages import (
     EraseRequested,
     Event,
@@ -37,7 +30,6 @@ from shared.messages import (
     evidence_identity,
 )
 from shared.sealing import seal
-from shared.settings import ProviderSettings, ServiceSettings
 from shared.storage.base import StoreUnavailable
 from shared.storage.visits import VisitView
 
@@ -51,53 +43,7 @@ MOST_EVENTS = 20
 ALL = "all"
 REASON = "the person, on the household page"
 
-_SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
-_SECRET_BYTES = 24
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
-    """One request for the household page of one service, for one purpose, by one browser."""
-
-    service: str
-    settings: ServiceSettings
-    providers: Mapping[str, ProviderSettings]
-    purpose: Purpose
-    browser: Browser
-    secret: str
-    """Of the visit; empty without one."""
-    correlation_id: str
-
-    @property
-    def visit_hash(self) -> str:
-        """Return the key of the visit's row."""
-        return visits.hash_of(self.secret, service=self.service, purpose=self.purpose)
-
-    @property
-    def form(self) -> str:
-        """Return what forms are made out to: a form from before signing in is worth nothing after it."""
-        return f"household {self.service} {self.purpose} {self.visit_hash if self.secret else ''}"
-
-    @property
-    def home(self) -> str:
-        """Return the path of the household page."""
-        return f"/household/{self.service}"
-
-    def address(self, **query: str) -> str:
-        """Return the path of the page for this purpose."""
-        path = self.home if self.purpose is Purpose.HOUSEHOLD else f"{self.home}/erase"
-        return path + (f"?{urlencode(query)}" if query else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entered:
-    """A visit that is open, and whose it is."""
-
-    visit: Visit
-    account: Account
-    now: int
 
 
 class HouseholdPages:
@@ -112,42 +58,42 @@ class HouseholdPages:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Show what is linked, or the way in."""
-        guest = self._guest(request, Purpose.HOUSEHOLD)
+        guest = guest_of(request, Purpose.HOUSEHOLD, self._context)
         try:
             view = await self._view(guest)
-            entered = _entered(view)
-            if entered is None:
+            visiting = entered(view)
+            if visiting is None:
                 return self._way_in(request, guest, view)
-            self._tell_use(guest, entered)
-            account_id = entered.account.account_id
+            self._tell_use(guest, visiting)
+            account_id = visiting.account.account_id
             systems = await self._context.store.systems(account_id, limit=MOST_SYSTEMS)
             events = await self._context.store.events(account_id, limit=MOST_EVENTS)
         except StoreUnavailable:
             return self._try_again(guest)
         values = self._values(guest) | {
-            "account": entered.account,
+            "account": visiting.account,
             "notice": household_words.notice(request.query.get("said")),
-            "systems": household_words.systems(systems, entered.now),
-            "events": household_words.happenings(events, entered.now),
+            "systems": household_words.systems(systems, visiting.now),
+            "events": household_words.happenings(events, visiting.now),
         }
         return page("household", guest.settings, values)
 
     async def show_erase(self, request: web.Request) -> web.StreamResponse:
         """Show what erasing means, ask for the password once more, or tell that it is done."""
-        guest = self._guest(request, Purpose.ERASE)
+        guest = guest_of(request, Purpose.ERASE, self._context)
         try:
             view = await self._view(guest)
         except StoreUnavailable:
             return self._try_again(guest)
         if guest.secret and "erased" in request.query:
             if view is None:
-                return self._leave(guest, page("household_erased", guest.settings, {}))
+                return see_off(guest, page("household_erased", guest.settings, {}), secure=self._secure)
             if self._is_recent(request.query["erased"]):
                 return page("waiting", guest.settings, {})
-        entered = _entered(view)
-        if entered is None:
+        visiting = entered(view)
+        if visiting is None:
             return self._way_in(request, guest, view)
-        return page("household_erase", guest.settings, self._values(guest) | {"account": entered.account})
+        return page("household_erase", guest.settings, self._values(guest) | {"account": visiting.account})
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         """Seal what was typed for auth_worker, to open a visit."""
@@ -169,17 +115,17 @@ class HouseholdPages:
         try:
             await self._send(guest, event, visit_key(guest.visit_hash))
         except BusUnavailable:
-            return self._leave(guest, self._try_again(guest))
-        return self._leave(guest, see_other(guest.address(said="signed_out")))
+            return see_off(guest, self._try_again(guest), secure=self._secure)
+        return see_off(guest, see_other(guest.address(said="signed_out")), secure=self._secure)
 
     async def unlink(self, request: web.Request) -> web.StreamResponse:
         """Have one system, or all, unlinked: those that this account has."""
         guest, fields = await self._submitted(request, Purpose.HOUSEHOLD)
         try:
-            entered = _entered(await self._view(guest))
-            if entered is None:
+            visiting = entered(await self._view(guest))
+            if visiting is None:
                 return see_other(guest.address(said="ended"))
-            account_id = entered.account.account_id
+            account_id = visiting.account.account_id
             systems = await self._context.store.systems(account_id, limit=MOST_SYSTEMS)
             grant_ids = sorted(system.grant.grant_id for system in systems)
             wanted = fields.get("grant", "")
@@ -195,7 +141,7 @@ class HouseholdPages:
                 value=account_id if wanted == ALL else wanted,
                 reason=REASON,
                 # What is linked while this is under way was not meant.
-                started_by=entered.now,
+                started_by=visiting.now,
             )
             # They end in the order of their ids: when the last has, all have.
             ended = await self._send(guest, event, family_key(grant_ids[-1]))
@@ -213,7 +159,7 @@ class HouseholdPages:
             visit_hash=guest.visit_hash,
         )
         try:
-            if _entered(await self._view(guest)) is None:
+            if entered(await self._view(guest)) is None:
                 return see_other(guest.address())
             await self._send(guest, event, visit_key(guest.visit_hash))
         except (StoreUnavailable, BusUnavailable):
@@ -222,12 +168,12 @@ class HouseholdPages:
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Hand over all that is known about the account."""
-        guest = self._guest(request, Purpose.HOUSEHOLD)
+        guest = guest_of(request, Purpose.HOUSEHOLD, self._context)
         try:
-            entered = _entered(await self._view(guest))
-            if entered is None:
+            visiting = entered(await self._view(guest))
+            if visiting is None:
                 return see_other(guest.address(said="ended"))
-            content = await everything(entered.account, self._context.store)
+            content = await everything(visiting.account, self._context.store)
         except StoreUnavailable:
             return self._try_again(guest)
         return web.json_response(
@@ -243,7 +189,7 @@ class HouseholdPages:
         provider = fields.get("provider", "")
         if provider not in guest.providers:
             raise web.HTTPBadRequest(reason="Nobody signs in with a password there; open the page again")
-        secret = base64.urlsafe_b64encode(self._context.random.token_bytes(_SECRET_BYTES)).decode()
+        secret = new_secret(self._context.random)
         visit_hash = visits.hash_of(secret, service=guest.service, purpose=purpose)
         evidence = LoginEvidence(
             name=fields.get("name", "")[:LONGEST_FIELD], password=fields.get("password", "")[:LONGEST_FIELD]
@@ -266,16 +212,7 @@ class HouseholdPages:
         except BusUnavailable:
             return self._try_again(guest)
         query = {"with": provider, "attempt": str(self._context.clock.now())}
-        response = see_other(guest.address(**query))
-        response.set_cookie(
-            self._cookie(guest),
-            secret,
-            path="/",
-            httponly=True,
-            samesite="Lax",
-            secure=self._context.settings.secure,
-        )
-        return response
+        return welcome(guest, secret, see_other(guest.address(**query)), secure=self._secure)
 
     async def _view(self, guest: Guest) -> VisitView | None:
         return await self._context.store.visit(guest.visit_hash) if guest.secret else None
@@ -304,45 +241,24 @@ class HouseholdPages:
         }
         name = "household_sign_in" if guest.purpose is Purpose.HOUSEHOLD else "household_erase"
         response = page(name, guest.settings, values)
-        browsers.remember(response, guest.browser, secure=self._context.settings.secure)
+        browsers.remember(response, guest.browser, secure=self._secure)
         return response
 
-    def _tell_use(self, guest: Guest, entered: Entered) -> None:
-        if visits.is_worth_telling(entered.visit, now=entered.now):
+    def _tell_use(self, guest: Guest, visiting: Entered) -> None:
+        if visits.is_worth_telling(visiting.visit, now=visiting.now):
             used = VisitUsed(
                 service=guest.service, correlation_id=guest.correlation_id, visit_hash=guest.visit_hash
             )
-            sight = ("visit", guest.visit_hash, entered.visit.used_at)
+            sight = ("visit", guest.visit_hash, visiting.visit.used_at)
             self._context.sightings.tell(used, sight, self._context.bus)
 
     async def _submitted(self, request: web.Request, purpose: Purpose) -> tuple[Guest, dict[str, str]]:
         """Return the guest and the fields of a form that we served to this browser for this visit."""
-        guest = self._guest(request, purpose)
+        guest = guest_of(request, purpose, self._context)
         fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
         if not guest.browser.accepts(fields.get("form_token", ""), self._cookie_keys, guest.form):
             raise web.HTTPForbidden(reason="The form is not from this browser; open the page again")
         return guest, fields
-
-    def _guest(self, request: web.Request, purpose: Purpose) -> Guest:
-        service = request.match_info["service"]
-        settings = self._context.settings.services.get(service)
-        if settings is None:
-            raise web.HTTPNotFound
-        providers = self._context.settings.providers_of(service)
-        takers = {name: provider for name, provider in providers.items() if provider.takes_password}
-        if not takers:
-            raise web.HTTPNotFound
-        secure = self._context.settings.secure
-        secret = request.cookies.get(_cookie_name(purpose, service, secure=secure), "")
-        return Guest(
-            service=service,
-            settings=settings,
-            providers=takers,
-            purpose=purpose,
-            browser=browsers.recognise(request, self._context.random, secure=secure),
-            secret=secret if _SECRET.fullmatch(secret) else "",
-            correlation_id=self._context.new_id(),
-        )
 
     def _values(self, guest: Guest) -> dict[str, object]:
         return {
@@ -358,35 +274,9 @@ class HouseholdPages:
     def _cookie_keys(self) -> tuple[bytes, ...]:
         return tuple(key.secret for key in self._context.keys.cookie)
 
-    def _cookie(self, guest: Guest) -> str:
-        return _cookie_name(guest.purpose, guest.service, secure=self._context.settings.secure)
-
-    def _leave(self, guest: Guest, response: web.Response) -> web.Response:
-        """Let the browser forget all its visits to this service."""
-        secure = self._context.settings.secure
-        for purpose in Purpose:
-            # With all its attributes: a browser ignores a `__Host-` cookie that lacks one, also one that ends it.
-            response.del_cookie(
-                _cookie_name(purpose, guest.service, secure=secure),
-                path="/",
-                httponly=True,
-                samesite="Lax",
-                secure=secure,
-            )
-        return response
+    @property
+    def _secure(self) -> bool:
+        return self._context.settings.secure
 
     def _try_again(self, guest: Guest) -> web.Response:
         return page("try_again", guest.settings, {"address": guest.address()}, status=503)
-
-
-def _entered(view: VisitView | None) -> Entered | None:
-    """Return the visit if it is open for an account that may be used."""
-    if view is None or view.account is None or not visits.is_open(view.visit, now=view.now):
-        return None
-    if view.account.status is AccountStatus.DISABLED:
-        return None
-    return Entered(visit=view.visit, account=view.account, now=view.now)
-
-
-def _cookie_name(purpose: Purpose, service: str, *, secure: bool) -> str:
-    return f"{'__Host-' if secure else ''}latchkey-{purpose}-{service}"

@@ -124,6 +124,5 @@ def _network(prefix: str) -> str:
         network = ipaddress.ip_network(prefix)
     except ValueError:
         return ""
-    if network.version == 4:
-        return ".".join(str(network.network_address).split(".")[:3]) + ".…"
-    return ":".join(network.network_address.exploded.split(":")[:3]) + ":…"
+    address = str(network.network_address)
+    return f"{address.rpartition('.')[0]}.x" if network.version == 4 else f"{address}x"

@@ -1,5 +1,7 @@
 """Colours as `#rrggbb`, and how well one can be read on the other (WCAG 2.2, relative luminance and contrast ratio)."""
 
+import colorsys
+
 _STEPS = 64
 
 
@@ -15,10 +17,14 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def towards(colour: str, end: str, *, against: str, least: float) -> str:
-    """Return the colour mixed with as little of *end* as gives it the contrast *least* with *against*; at worst *end* itself."""
-    mixtures = (_mixed(colour, end, step / _STEPS) for step in range(_STEPS + 1))
-    return next((mixture for mixture in mixtures if contrast(mixture, against) >= least), end)
+def lighter(colour: str, *, against: str, least: float) -> str:
+    """Return the colour as little lighter as gives it the contrast *least* with a dark colour *against*; at worst white."""
+    return _towards(colour, 1.0, against, least)
+
+
+def darker(colour: str, *, against: str, least: float) -> str:
+    """Return the colour as little darker as gives it the contrast *least* with a light colour *against*; at worst black."""
+    return _towards(colour, 0.0, against, least)
 
 
 def text_on(colour: str) -> str:
@@ -26,9 +32,17 @@ def text_on(colour: str) -> str:
     return max(("#000000", "#ffffff"), key=lambda text: contrast(text, colour))
 
 
-def _mixed(colour: str, end: str, share: float) -> str:
-    pairs = zip(_channels(colour), _channels(end), strict=True)
-    return "#" + "".join(f"{round(start + (stop - start) * share):02x}" for start, stop in pairs)
+def _towards(colour: str, end: float, against: str, least: float) -> str:
+    shades = (_shade(colour, end, step / _STEPS) for step in range(1, _STEPS + 1))
+    candidates = (colour, *shades)
+    return next((shade for shade in candidates if contrast(shade, against) >= least), candidates[-1])
+
+
+def _shade(colour: str, end: float, share: float) -> str:
+    """Return a colour whose lightness went a share of the way to *end*; hue and saturation stay, so that it stays itself."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in _channels(colour)))
+    channels = colorsys.hls_to_rgb(hue, lightness + (end - lightness) * share, saturation)
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)
 
 
 def _channels(colour: str) -> tuple[int, ...]:

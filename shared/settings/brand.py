@@ -30,20 +30,18 @@ class BrandSettings(BaseModel):
     @property
     def accent_on_dark(self) -> str:
         """Return the accent colour of dark pages."""
-        return self.accent_dark or colour.towards(
-            self.accent, "#ffffff", against=DARK_PAPER, least=READABLE + 1
-        )
+        return self.accent_dark or colour.lighter(self.accent, against=DARK_PAPER, least=READABLE + 2)
 
 
 def unreadable(brand: BrandSettings, path: str) -> list[str]:
     """Return what to tell about colours that cannot be read on their paper."""
     shown = (
-        ("accent", brand.accent, LIGHT_PAPER, "#000000", "darker"),
-        ("accent_dark", brand.accent_on_dark, DARK_PAPER, "#ffffff", "lighter"),
+        ("accent", brand.accent, LIGHT_PAPER, colour.darker),
+        ("accent_dark", brand.accent_on_dark, DARK_PAPER, colour.lighter),
     )
     return [
         f"{path}.{name}: {value} has a contrast of {colour.contrast(value, paper):.1f} : 1 on {paper}, and text needs"
-        f" {READABLE} : 1 to be readable; choose a {way} one, such as {colour.towards(value, end, against=paper, least=READABLE)}"
-        for name, value, paper, end, way in shown
+        f" {READABLE} : 1 to be readable; choose a {way.__name__} one, such as {way(value, against=paper, least=READABLE)}"
+        for name, value, paper, way in shown
         if colour.contrast(value, paper) < READABLE
     ]

@@ -68,8 +68,14 @@ async def picture(page: Page, name: str) -> None:
     await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
 
+async def settled(page: Page) -> None:
+    """Wait until the page is no longer one that waits itself, and loads anew every two seconds."""
+    await page.locator(".spinner").wait_for(state="detached")
+
+
 async def look(page: Page, name: str) -> None:
     """Keep a picture, and expect nothing to complain about in the layout, nor for axe."""
+    await settled(page)
     await picture(page, name)
     assert [] == await layout_problems(page), name
     assert [] == await violations(page), name

@@ -1,5 +1,6 @@
 """What people do, in a real browser on a running system; each page is looked at on the way."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.browser.looking import look, picture
+from tests.browser.looking import ARTEFACTS, look, picture, settled
 from tests.play.operator import EMBEDDED, System, add_account, deployment
 from tests.play.past import age_link
 from tests.play.person import NAME, PASSWORD
@@ -46,6 +47,7 @@ async def sign_in(page: Page, *, password: str = PASSWORD) -> None:
 
 
 async def heading(page: Page) -> str:
+    await settled(page)
     return (await page.get_by_role("heading", level=1).text_content() or "").strip()
 
 
@@ -152,8 +154,8 @@ async def test_everything_without_scripts_in_german(browser: Browser, sonos: Son
     )
     link, page = await sonos.get_app_link(), await context.new_page()
     await page.goto(link.reg_url)
-    await picture(page, "german-without-scripts")
     german = await heading(page)
+    await picture(page, "german-without-scripts")
     await page.locator("summary").click()
     await page.get_by_role("link", name="Français").click()
     french = await heading(page)
@@ -223,3 +225,38 @@ async def test_bare_errors_have_a_page(phone: BrowserContext, system: System) ->
     await look(page, "nothing-here")
 
     assert "There is nothing here" == await heading(page)
+
+
+async def test_pictures_of_the_readme(browser: Browser, system: System, sonos: Sonos) -> None:
+    """Three pages of a link, and the household page in the dark; `make pictures` puts them into docs/pictures."""
+    shots: dict[str, list[bytes]] = {"link": [], "household": []}
+    for scheme in ("light", "dark"):
+        context = await browser.new_context(
+            viewport={"width": 380, "height": 720}, color_scheme=scheme, device_scale_factor=1
+        )
+        page = await context.new_page()
+        link = await sonos.get_app_link()
+        await page.goto(link.reg_url)
+        await settled(page)
+        if scheme == "light":
+            shots["link"].append(await page.screenshot())
+        await sign_in(page)
+        await settled(page)
+        shots["link"].append(await page.screenshot())
+        await page.get_by_role("button", name="Allow").click()
+        await page.goto(f"{system.gateways[0]}/household")
+        await sign_in(page)
+        await page.get_by_text("What happened lately").wait_for()
+        shots["household"].append(await page.screenshot())
+    for name, pictures in shots.items():
+        sheet = await browser.new_page(viewport={"width": len(pictures) * 396 + 16, "height": 100})
+        images = "".join(
+            f"<img src='data:image/png;base64,{base64.b64encode(each).decode()}'>" for each in pictures
+        )
+        await sheet.set_content(
+            "<body style='display: flex; align-items: start; gap: 16px; margin: 0; padding: 16px; background: #8a857c'>"
+            f"{images}</body>"
+        )
+        await picture(sheet, f"readme-{name}")
+
+        assert (ARTEFACTS / f"readme-{name}.png").stat().st_size < 150_000

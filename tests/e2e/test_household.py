@@ -36,7 +36,7 @@ async def test_person_sees_and_unlinks(system: System, sonos: Sonos, person: Per
     assert HOME == home.title
     assert all(
         words in home.text
-        for words in ("ending in BHD".upper()[-3:], "an iPhone", "127.0.0.…", "A Sonos system was linked")
+        for words in ("ending in PBHD", "an iPhone", "127.0.0.x", "A Sonos system was linked")
     )
     assert alive.fault is None
     assert "Client.AuthTokenExpired" == dead.fault

@@ -31,8 +31,10 @@ def test_text_on_any_colour_can_be_read(background: str) -> None:
 
 @given(colours)
 def test_any_colour_can_be_brought_to_be_read(start: str) -> None:
-    """Mixed with black on white paper; unchanged if it was dark enough."""
-    reached = colour.towards(start, "#000000", against="#ffffff", least=4.5)
+    """Darker on white paper, lighter on black; unchanged if it could be read already."""
+    light = colour.lighter(start, against="#000000", least=4.5)
+    reached = colour.darker(start, against="#ffffff", least=4.5)
 
     assert colour.contrast(reached, "#ffffff") >= 4.5
+    assert colour.contrast(light, "#000000") >= 4.5
     assert reached == start or colour.contrast(start, "#ffffff") < 4.5
