@@ -43,7 +43,7 @@ all-tests: $(VENV)/.ready services
 	$(BIN)/pytest -n 2 --dist loadfile
 
 services: ## Install PostgreSQL, RabbitMQ, Chromium and nginx for the tests, where they are missing and apt-get may
-	@tests/services/install.sh postgresql rabbitmq chromium nginx
+	@tests/services/install.sh postgresql rabbitmq chromium font nginx
 
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .

@@ -67,6 +67,7 @@ def samples() -> dict[str, Sequence[Values]]:
             link,
             *(link | {"problem": problem} for problem in _problems()),
             link | {"choices": choices},
+            link | {"departure": _ADDRESS, "provider_title": "Navidrome", "provider": "navidrome"},
             link | {"choices": choices, "provider": None, "asker": unknown},
         ),
         "confirm": (link,),
