@@ -111,6 +111,9 @@ async def _judge(
             "credentials not accepted",
             kind=message.kind,
             verdict=verdict,
+            # Why a provider could not be asked is for whoever runs it; the other reasons say nothing more than the verdict.
+            reason=str(refusal) if isinstance(refusal, ProviderUnavailable) else None,
+            provider=message.provider,
             correlation_id=message.correlation_id,
         )
         return verdict

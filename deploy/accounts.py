@@ -9,6 +9,9 @@ from shared.domain.revocation import Scope, Selection
 from shared.settings import LOCAL, Settings
 from shared.storage.base import AuditEvent, AuthTransaction, LocalUser
 
+DEMO_NAME = "demo"
+DEMO_PASSWORD = "open-the-door"  # noqa: S105 - printed to whoever starts the demo
+
 
 async def add(settings: Settings, *, service: str, name: str, password: str) -> bool:
     """Add an account; False if the name is taken.

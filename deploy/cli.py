@@ -25,8 +25,6 @@ from shared.context import SystemRandom
 from shared.domain.account import AccountStatus
 from shared.settings import PREFIX, Settings, load
 
-DEMO_NAME = "demo"
-DEMO_PASSWORD = "open-the-door"  # noqa: S105 - printed to whoever starts the demo
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 DEFAULT_DATA = Path("latchkey-data")
 
@@ -52,7 +50,9 @@ def main() -> None:
 @click.option(
     "--public-url", metavar="URL", help="Where browsers and Sonos reach this; default: the listening address."
 )
-@click.option("--demo", is_flag=True, help="Add a demo account and a page at / that plays the Sonos app.")
+@click.option(
+    "--demo", is_flag=True, help="Add a demo account, and the playground at /, which plays the Sonos app."
+)
 @_explained
 def up(data: Path, listen: str, public_url: str | None, *, demo: bool) -> None:
     """Run everything in one process, on SQLite and an in-process bus.
@@ -74,10 +74,11 @@ def up(data: Path, listen: str, public_url: str | None, *, demo: bool) -> None:
 
 
 def _add_demo_account(settings: Settings) -> None:
-    asyncio.run(local_accounts.add(settings, service="default", name=DEMO_NAME, password=DEMO_PASSWORD))
+    name, password = local_accounts.DEMO_NAME, local_accounts.DEMO_PASSWORD
+    asyncio.run(local_accounts.add(settings, service="default", name=name, password=password))
     click.echo(
-        f"\n  Open {settings.public_url}/ and press the button: the page plays the Sonos app.\n"
-        f"  Sign in as  {DEMO_NAME}  with the password  {DEMO_PASSWORD}\n"
+        f"\n  Open {settings.public_url}/ : the playground plays the Sonos app, and shows what happens inside.\n"
+        f"  Sign in as  {name}  with the password  {password}\n"
         f"  Your own account:  latchkey accounts add NAME --data {settings.keys_dir.parent}\n"
         "  Stop with Ctrl-C.\n"
     )

@@ -6,7 +6,9 @@ from pathlib import Path
 import auth_worker.__main__ as auth_worker
 import gateway.__main__ as gateway
 import token_worker.__main__ as token_worker
+from deploy.playground.playground import Playground, open_playground
 from shared import bootstrap, keys
+from shared.bus.base import Bus
 from shared.context import SystemRandom
 from shared.settings import Settings
 
@@ -34,12 +36,26 @@ def prepare(settings: Settings) -> None:
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Run all three services until *stop* is set; the gateway ends first, so that nobody waits for a worker in vain."""
+    """Run all three services until *stop* is set; with `demo`, the playground looks over their shoulders."""
+    async with bootstrap.open_bus(settings) as bus:
+        if not settings.demo:
+            await _run(settings, stop, bus, None)
+            return
+        async with open_playground(settings) as playground:
+            await _run(settings, stop, bus, playground)
+
+
+async def _run(settings: Settings, stop: asyncio.Event, bus: Bus, playground: Playground | None) -> None:
+    """Run all three; the gateway ends first, so that nobody waits for a worker in vain."""
+
+    def bus_of(name: str) -> Bus:
+        return playground.watched(bus, name) if playground else bus
+
     workers_stop = asyncio.Event()
-    async with bootstrap.open_bus(settings) as bus, asyncio.TaskGroup() as tasks:
-        tasks.create_task(auth_worker.work(settings, bus, workers_stop))
-        tasks.create_task(token_worker.work(settings, bus, workers_stop))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(auth_worker.work(settings, bus_of("auth_worker"), workers_stop))
+        tasks.create_task(token_worker.work(settings, bus_of("token_worker"), workers_stop))
         try:
-            await gateway.work(settings, bus, stop)
+            await gateway.work(settings, bus_of("gateway"), stop, playground)
         finally:
             workers_stop.set()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -29,16 +29,18 @@ def settings_page() -> str:
         "",
         _NOTICE,
         f"Set them in the environment, or in the TOML file that `{PREFIX}CONFIG` names; the environment is stronger. In the file, dots are",
-        "sections: `tokens.lifetime` is `lifetime` under `[tokens]`. All problems are reported at once, and unknown names are refused.",
+        "sections: `tokens.lifetime` is `lifetime` under `[tokens]`. All problems are reported at once, and unknown names are refused. What is for some",
+        "`type`s only names them in brackets.",
         "",
         "| in the file | in the environment | default | what it is for |",
         "|---|---|---|---|",
     ]
-    for path, field in _fields(Settings, ()):
+    for path, field, only_for in _fields(Settings, ()):
         name = ".".join(path)
         variable = PREFIX + "__".join(path).upper()
         shown = "in the file only" if "NAME" in path else f"`{variable}`"
-        lines.append(f"| `{name}` | {shown} | {_default(field)} | {field.description} |")
+        types = f" *({', '.join(only_for)})*" if only_for else ""
+        lines.append(f"| `{name}` | {shown} | {_default(field)} | {field.description}{types} |")
     return "\n".join(lines) + "\n"
 
 
@@ -70,20 +72,45 @@ def faults_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], FieldInfo]]:
-    rows: list[tuple[tuple[str, ...], FieldInfo]] = []
+Row = tuple[tuple[str, ...], FieldInfo, list[str]]
+"""Where a setting is, what it is, and the values of `type` that it is for: none of them if it is for all."""
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[Row]:
+    rows: list[Row] = []
     for name, field in model.model_fields.items():
-        section = _section(field.annotation)
+        sections = _sections(field.annotation)
         key = (*path, name, "NAME") if get_origin(field.annotation) is dict else (*path, name)
-        rows += _fields(section, key) if section else [(key, field)]
+        if sections:
+            rows += _fields(sections[0], key) if len(sections) == 1 else _fields_of_types(sections, key)
+        else:
+            rows.append((key, field, []))
     return rows
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """Return the settings inside a field: its own model, one of a union, or the values of a table."""
+def _fields_of_types(sections: list[type[BaseModel]], path: tuple[str, ...]) -> list[Row]:
+    """Return the fields of settings that have a `type` each; what several have alike is one row."""
+    found: dict[tuple[str, ...], dict[str | None, tuple[FieldInfo, list[str]]]] = {}
+    for section in sections:
+        (kind,) = get_args(section.model_fields["type"].annotation)
+        for key, field, _ in _fields(section, path):
+            alike = found.setdefault(key, {}).setdefault(field.description, (field, []))
+            alike[1].append(kind)
+    rows = [(key, *row) for key, alike in found.items() for row in alike.values()]
+    # `type` speaks for itself and has to be written, and a field of all types needs no word about them.
+    return [
+        (key, Field(description=field.description), [])
+        if key[-1] == "type"
+        else (key, field, kinds if len(kinds) < len(sections) else [])
+        for key, field, kinds in rows
+    ]
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings inside a field: its own model, those of a union, or the values of a table."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((section for part in get_args(annotation) if (section := _section(part))), None)
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _sections(part)]
 
 
 def _default(field: FieldInfo) -> str:
@@ -93,7 +120,7 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, frozenset):
         return f"`{', '.join(sorted(field.default))}`" if field.default else "none"
-    return "none" if field.default in (None, ()) else f"`{field.default}`"
+    return "none" if field.default in (None, (), "") else f"`{field.default}`"
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -25,6 +26,18 @@ SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
 
 log = structlog.get_logger(__name__)
+
+
+class Extension(Protocol):
+    """What whoever puts the process together adds to a gateway."""
+
+    def look_in(self, context: GatewayContext) -> GatewayContext:
+        """Return the context that the gateway is to work with."""
+        ...
+
+    def add_to(self, app: web.Application, context: GatewayContext) -> None:
+        """Add routes."""
+        ...
 
 
 @asynccontextmanager
@@ -62,15 +75,20 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Answer requests until *stop* is set."""
+    if settings.demo:
+        log.warning("no playground here: `demo` is for embedded mode, `latchkey up --demo`")
     async with bootstrap.open_bus(settings) as bus:
         await work(settings, bus, stop)
 
 
-async def work(settings: Settings, bus: Bus, stop: asyncio.Event) -> None:
+async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Extension | None = None) -> None:
     """Answer requests, with a bus that is open already."""
     host, port = split_address(settings.listen)
-    async with open_context(settings, bus) as context:
+    async with open_context(settings, bus) as opened:
+        context = extension.look_in(opened) if extension else opened
         app = create_app(context)
+        if extension:
+            extension.add_to(app, context)
         # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()

@@ -20,6 +20,7 @@ from shared.keys import KeysError
 from shared.settings import Settings, SettingsError, load
 from shared.storage import migrate, sql
 from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
+from shared.storage.household import HouseholdRows, open_household_rows
 
 UNUSABLE = 2
 """Exit status of a process that was told something it cannot work with."""
@@ -61,6 +62,11 @@ def open_token_store(settings: Settings) -> AbstractAsyncContextManager[TokenSto
     return sql.open_token_store(_database(settings), pool_size=settings.database_pool)
 
 
+def open_rows(settings: Settings) -> AbstractAsyncContextManager[HouseholdRows]:
+    """Open what shows rows as they stand."""
+    return open_household_rows(_database(settings))
+
+
 def migrate_database(settings: Settings) -> str:
     """Bring the database to the schema of this version, and return that schema's name."""
     migrate.upgrade(_database(settings))
@@ -98,14 +104,18 @@ def run_process(serve: Serve, **arguments: object) -> None:
         serve: gets the settings and an event that is set when it has to finish.
         arguments: settings that are stronger than every other source.
     """
+    problems: list[str] = []
     try:
         settings = load(**arguments)
         logs.configure(level=settings.log_level, format=settings.log_format)
         with _runner() as runner:
             runner.run(_until_stopped(serve, settings))
-    except (SettingsError, KeysError) as error:
-        sys.stderr.write(f"latchkey cannot start:\n{error}\n")
-        raise SystemExit(UNUSABLE) from None
+    except* (SettingsError, KeysError) as errors:
+        # By itself, or from one of several services in one process.
+        problems = [str(error) for error in errors.exceptions]
+    if problems:
+        sys.stderr.write("latchkey cannot start:\n" + "\n".join(problems) + "\n")
+        raise SystemExit(UNUSABLE)
 
 
 async def _until_stopped(serve: Serve, settings: Settings) -> None:

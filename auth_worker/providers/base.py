@@ -1,9 +1,10 @@
 """The protocol of an identity source: evidence in, identity out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from auth_worker.providers.web import Web
+from shared.context import Clock, Random, SystemClock, SystemRandom
 from shared.domain.account import AccountTier
 from shared.messages import LoginEvidence
 from shared.settings import Settings
@@ -44,3 +45,5 @@ class Surroundings:
     """Its own, as the settings have it."""
     store: AuthStore
     web: Web
+    clock: Clock = field(default_factory=SystemClock)
+    random: Random = field(default_factory=SystemRandom)

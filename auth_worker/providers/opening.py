@@ -4,16 +4,28 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from auth_worker.providers import local
+from auth_worker.providers import audiobookshelf, http, jellyfin, local, subsonic
 from auth_worker.providers.base import Provider, Surroundings
 from auth_worker.providers.web import Web
-from shared.settings import LocalProviderSettings, ProviderSection, Settings
+from shared.settings import (
+    AudiobookshelfProviderSettings,
+    HttpProviderSettings,
+    JellyfinProviderSettings,
+    LocalProviderSettings,
+    ProviderSection,
+    Settings,
+    SubsonicProviderSettings,
+)
 from shared.storage.base import AuthStore
 
 Opener = Callable[[Any, Surroundings], AbstractAsyncContextManager[Provider]]
 
 OPENERS: dict[type[ProviderSection], Opener] = {
     LocalProviderSettings: local.open_local,
+    SubsonicProviderSettings: subsonic.open_subsonic,
+    JellyfinProviderSettings: jellyfin.open_jellyfin,
+    AudiobookshelfProviderSettings: audiobookshelf.open_audiobookshelf,
+    HttpProviderSettings: http.open_http,
 }
 """Settings of a type -> what opens it."""
 

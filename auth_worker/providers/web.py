@@ -1,5 +1,6 @@
 """The way out to identity providers: bounded in time, bytes and connections, and never following anybody elsewhere."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ class Answer:
 
     status: int
     body: bytes
+    address: str = ""
+    """Where it came from, without the query."""
+    challenged: bool = False
+    """Whether it asks for an `Authorization` of HTTP's own, as a proxy in front of the server does."""
 
     def json(self) -> dict[str, Any]:
         """Return the body, which has to be a JSON object.
@@ -39,7 +44,7 @@ class Answer:
             return msgspec.json.decode(self.body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise ProviderUnavailable(
-                f"answered {self.status} with something that is no JSON object"
+                f"{self.address} answered {self.status} with something that is no JSON object"
             ) from None
 
     def __repr__(self) -> str:
@@ -49,20 +54,37 @@ class Answer:
 class Web:
     """HTTP to providers, over one pool of connections."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, patience: float = ANSWER_SECONDS) -> None:
         self._session = session
+        self._patience = patience
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncIterator[Self]:
+    async def open(
+        cls, *, connect: float = CONNECT_SECONDS, answer: float = ANSWER_SECONDS
+    ) -> AsyncIterator[Self]:
         """Open a pool; no cookies, no proxies from the environment."""
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=answer, connect=connect)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "Latchkey"},
             timeout=timeout,
         ) as session:
-            yield cls(session)
+            yield cls(session, answer)
+
+    @asynccontextmanager
+    async def within(self, url: str, seconds: float = ANSWER_SECONDS) -> AsyncIterator[None]:
+        """Bound several requests together, by *seconds* or the time that one answer may take.
+
+        Raises:
+            ProviderUnavailable: they took longer.
+        """
+        try:
+            async with asyncio.timeout(min(seconds, self._patience)):
+                yield
+        except TimeoutError:
+            raise ProviderUnavailable(f"{_address(url)} did not answer in time") from None
 
     async def send(
         self,
@@ -73,12 +95,14 @@ class Web:
         form: Mapping[str, str] | None = None,
         json: object = None,
         headers: Mapping[str, str] | None = None,
+        largest: int = LARGEST_ANSWER,
     ) -> Answer:
         """Send one request and return the whole answer, whatever its status.
 
         Args:
             form: fields sent as a form.
-            json: what `msgspec` can encode, sent as JSON.
+            json: what `msgspec` can encode, sent as JSON; bytes are JSON already, and sent as they are.
+            largest: bytes of the longest answer that is taken.
 
         Raises:
             ProviderUnavailable: no answer, not in time, a redirection, or too many bytes.
@@ -86,25 +110,27 @@ class Web:
         sent = dict(headers or {})
         data: Mapping[str, str] | bytes | None = form
         if json is not None:
-            data = msgspec.json.encode(json)
+            data = json if isinstance(json, bytes) else msgspec.json.encode(json)
             sent["Content-Type"] = "application/json"
         try:
             async with self._session.request(
                 method, url, params=query, data=data, headers=sent, allow_redirects=False
             ) as response:
-                body = await response.content.read(LARGEST_ANSWER + 1)
-                while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER)):
+                body = bytearray()
+                while len(body) <= largest and (more := await response.content.read(largest + 1 - len(body))):
                     body += more
-                status = response.status
+                status, challenged = response.status, "WWW-Authenticate" in response.headers
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Only the kind: the text of some of these errors repeats the address, with what was in its query.
-            raise ProviderUnavailable(f"{_origin(url)} did not answer: {type(error).__name__}") from None
-        if len(body) > LARGEST_ANSWER:
-            raise ProviderUnavailable(f"{_origin(url)} answered more than {LARGEST_ANSWER} bytes")
+            raise ProviderUnavailable(
+                f"{_address(url)} did not answer ({type(error).__name__}); is it up, and is this its address as auth_worker sees it?"
+            ) from None
+        if len(body) > largest:
+            raise ProviderUnavailable(f"{_address(url)} answered more than {largest} bytes")
         if 300 <= status < 400:
-            raise ProviderUnavailable(f"{_origin(url)} sent us elsewhere; set the address it redirects to")
-        return Answer(status=status, body=body)
+            raise ProviderUnavailable(f"{_address(url)} sent us elsewhere; set the address it redirects to")
+        return Answer(status=status, body=bytes(body), address=_address(url), challenged=challenged)
 
 
-def _origin(url: str) -> str:
+def _address(url: str) -> str:
     return url.split("?", maxsplit=1)[0]

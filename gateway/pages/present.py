@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.pages.languages import N_, ngettext
 from gateway.pages.languages import gettext as _
 from shared.domain.link import Device, Link, LinkState
-from shared.settings import ProviderSettings, ServiceSettings
+from shared.settings import LOCAL, ProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView
 
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
@@ -102,7 +102,10 @@ def choices(
 
 def title(providers: Mapping[str, ProviderSettings], name: str | None, service: ServiceSettings) -> str:
     """Return what people call the accounts of a provider."""
-    return (providers[name].title if name else "") or service.title
+    if name is None or name == LOCAL or len(providers) == 1:
+        return (providers[name].title if name else "") or service.title
+    # Several without a title could not be told apart.
+    return providers[name].title or name.replace("-", " ").capitalize()
 
 
 def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provider: str) -> str | None:
@@ -123,7 +126,7 @@ def not_judged(outcome: AttemptOutcome | None, provider: str) -> str | None:
     """Return why somebody was not let in whose password may well be right, in words, or None."""
     if outcome is AttemptOutcome.UNAVAILABLE:
         return _(
-            "%(provider)s could not check your account just now. Nothing is lost: please try again in a moment.",
+            "%(provider)s could not check your account just now. Nothing is lost: please try again in a moment. If it stays like this, tell whoever runs it.",
             provider=provider,
         )
     if outcome is AttemptOutcome.NOT_ALLOWED:

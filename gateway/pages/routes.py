@@ -9,12 +9,11 @@ from gateway.pages.entry import EntryPages
 from gateway.pages.household import HouseholdPages
 from gateway.pages.looks import Asset
 from gateway.pages.rendering import Handler, for_people, open_pages
-from gateway.pages.tryout import TryOut
 from gateway.pages.views import LinkPages
 
 
 def add_to(app: web.Application, context: GatewayContext) -> None:
-    """Add the pages; the try-out page only where the settings say so.
+    """Add the pages.
 
     Raises:
         SettingsError: a logo or a template of the operator's own cannot be used.
@@ -32,9 +31,6 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
         web.post("/enter/{service}", entry.enter),
     ]
     routes += _household(HouseholdPages(context))
-    if context.settings.demo:
-        try_out = TryOut(context)
-        routes += [web.get("/", try_out.show), web.post("/try", try_out.start)]
     app.add_routes(
         web.route(each.method, each.path, for_people(each.handler, pages, context.settings))
         for each in routes

@@ -8,7 +8,17 @@ from shared.settings.brand import BrandSettings
 from shared.settings.checks import split_address
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSection, ProviderSettings
+from shared.settings.providers import (
+    LOCAL,
+    PROVIDER_TYPES,
+    AudiobookshelfProviderSettings,
+    HttpProviderSettings,
+    JellyfinProviderSettings,
+    LocalProviderSettings,
+    ProviderSection,
+    ProviderSettings,
+    SubsonicProviderSettings,
+)
 from shared.settings.sections import (
     LONGEST_ISSUER,
     PREFIX,
@@ -23,17 +33,22 @@ __all__ = [
     "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",
+    "PROVIDER_TYPES",
     "ApiClientSettings",
     "ApiRole",
+    "AudiobookshelfProviderSettings",
     "Auth",
     "BrandSettings",
     "ContentSettings",
+    "HttpProviderSettings",
+    "JellyfinProviderSettings",
     "LocalProviderSettings",
     "ProviderSection",
     "ProviderSettings",
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "SubsonicProviderSettings",
     "load",
     "split_address",
 ]

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from shared.settings.addresses import address_checks
 from shared.settings.brand import unreadable
 from shared.settings.model import Settings
 from shared.settings.providers import LOCAL
@@ -94,6 +95,7 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             )
             for name, provider in settings.providers.items()
         ),
+        *(row for name, provider in settings.providers.items() for row in address_checks(name, provider)),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(
             (

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from shared.settings.checks import checks
 from shared.settings.model import Settings
+from shared.settings.providers import PROVIDER_TYPES
 from shared.settings.sections import PREFIX
 
 
@@ -52,6 +53,12 @@ def _unknown_names(environ: Mapping[str, str]) -> list[str]:
 
 def _explain(detail: Mapping[str, Any]) -> str:
     path = [str(part) for part in detail["loc"]]
+    if path[-1] == "[key]":
+        return f"{'.'.join(path[:-1])}: a name has at most 32 lower-case letters, digits and hyphens, first a letter; rename it"
+    if path[0] == "providers":
+        del path[2:3]  # The type, which is no part of the name.
+        if detail["type"].startswith("union_tag"):
+            return f"{'.'.join(path)}.type: say where people sign in, one of {', '.join(PROVIDER_TYPES)}"
     variable = PREFIX + "__".join(part.upper() for part in path)
     if detail["type"] == "missing":
         return f"{variable}: not set; set it in the environment, or `{'.'.join(path)}` in the file that {PREFIX}CONFIG names"

@@ -11,7 +11,7 @@ from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
 from shared.domain.session import SessionRules
-from shared.settings.providers import LOCAL, LocalProviderSettings, ProviderSettings
+from shared.settings.providers import ProviderSettings, only_local
 from shared.settings.sections import (
     NAME,
     PREFIX,
@@ -62,14 +62,14 @@ class Settings(BaseSettings):
     templates_dir: Path | None = None
     """A folder of your own page templates, looked up before ours; `latchkey/NAME.html` in them is ours. All are tried at start."""
     demo: bool = False
-    """Show the try-out page at `/`; never in production."""
+    """Show the playground at `/`, in embedded mode only: whoever opens it can break the broker; never in production."""
 
     services: dict[Annotated[str, Field(pattern=NAME)], ServiceSettings] = Field(
         default_factory=lambda: {"default": ServiceSettings()}, min_length=1
     )
     """The Sonos services of this deployment; `default` is served at `/smapi`, others at `/smapi/NAME`."""
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSettings] = Field(
-        default_factory=lambda: {LOCAL: LocalProviderSettings()}, min_length=1
+        default_factory=only_local, min_length=1
     )
     """Where people sign in, by name. The name stands in every account that comes from there, so it is not changed later."""
     api_clients: dict[Annotated[str, Field(pattern=NAME)], ApiClientSettings] = Field(default_factory=dict)

@@ -90,6 +90,6 @@ def test_every_page_is_made_in_every_language(language: str) -> None:
 def test_every_page_has_examples() -> None:
     """A new template is tried at start, looked at in every language, and weighed: it needs its line in samples.py."""
     folder = translations.PAGES / "templates"
-    helpers = {"base", "parts", "try_out"}
+    helpers = {"base", "parts"}
 
     assert {path.stem for path in folder.glob("*.html")} - helpers == set(samples())

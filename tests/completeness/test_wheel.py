@@ -56,7 +56,8 @@ def test_every_file_of_the_packages_is_in(wheel: Path) -> None:
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".html", ".css", ".mako", ".po"} and "__pycache__" not in path.parts
+        if path.suffix in {".py", ".html", ".css", ".js", ".mako", ".po", ".svg"}
+        and "__pycache__" not in path.parts
     }
 
     assert tree == {name for name in names(wheel) if not name.split("/")[0].endswith(".dist-info")}

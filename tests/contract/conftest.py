@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from auth_worker.context import AuthContext
+from deploy.playground.bus import WatchedBus
+from deploy.playground.lanes import Lane
 from shared import keys
 from shared.bus.base import Bus
 from shared.bus.memory import MemoryBus
@@ -16,6 +18,7 @@ from shared.context import SystemClock, SystemRandom
 from shared.messages import TokenRefreshRequested
 from shared.settings import load
 from shared.tokens import TokenVerifier
+from tests.play.onlooker import Onlooker
 from tests.store_samples import Stores, open_stores
 
 DELAYS = (0.05, 0.3)
@@ -43,12 +46,13 @@ async def connected(bus: Bus, *, expected: bool = True) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(params=["memory", pytest.param("rabbit", marks=pytest.mark.services)])
+@pytest.fixture(params=["memory", "watched", pytest.param("rabbit", marks=pytest.mark.services)])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    """An empty bus."""
-    url = "memory://" if request.param == "memory" else request.getfixturevalue("rabbit_url")
+    """An empty bus; also one that the playground looks into."""
+    url = request.getfixturevalue("rabbit_url") if request.param == "rabbit" else "memory://"
     async with opened(url) as opened_bus:
-        yield opened_bus
+        watched = request.param == "watched"
+        yield WatchedBus(opened_bus, Lane.GATEWAY, Onlooker()) if watched else opened_bus
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.pages import present
 from shared.domain.link import Device, Link, LinkState
-from shared.settings import LocalProviderSettings, ServiceSettings
+from shared.settings import AudiobookshelfProviderSettings, LocalProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView, LoginAttempt
 
 NOW = 1_790_000_000
@@ -177,3 +177,13 @@ def test_choice_is_offered_only_where_there_is_one() -> None:
     assert [("Hoerfunk", "/link/code?with=local"), ("The library", "/link/code?with=other")] == [
         (choice.title, choice.address) for choice in both
     ]
+
+
+def test_servers_without_a_title_can_be_told_apart() -> None:
+    """Where there are several, by their names; a single one goes by the service's title."""
+    service = ServiceSettings(title="Hoerfunk")
+    books = AudiobookshelfProviderSettings(type="audiobookshelf", url="https://books.example.com")
+    alone = present.title({"my-books": books}, "my-books", service)
+    beside = present.title({"local": LOCAL, "my-books": books}, "my-books", service)
+
+    assert ("Hoerfunk", "My books") == (alone, beside)
