@@ -26,7 +26,7 @@ run: $(VENV)/.runtime ## Try Latchkey on this machine, with a demo account: http
 
 check: lint unit ## Format, lint, types, layers and the tests that need no server: less than a minute
 
-test: lint services all-tests ## Everything: the checks, PostgreSQL, RabbitMQ, nginx and Chromium installed where possible, all tests
+test: lint services all-tests ## Everything: the checks, PostgreSQL, RabbitMQ, nginx, node and Chromium installed where possible, all tests
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
@@ -42,8 +42,8 @@ unit: $(VENV)/.ready
 all-tests: $(VENV)/.ready services
 	$(BIN)/pytest -n 2 --dist loadfile
 
-services: ## Install PostgreSQL, RabbitMQ, Chromium and nginx for the tests, where they are missing and apt-get may
-	@tests/services/install.sh postgresql rabbitmq chromium font nginx
+services: ## Install PostgreSQL, RabbitMQ, Chromium, a font, nginx and node for the tests, where they are missing and apt-get may
+	@tests/services/install.sh postgresql rabbitmq chromium font nginx node
 
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .

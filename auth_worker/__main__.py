@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from auth_worker.app_tokens import open_app_tokens
 from auth_worker.context import AuthContext
 from auth_worker.handlers import HANDLERS
 from auth_worker.providers.opening import open_providers
+from auth_worker.providers.web import Web
+from auth_worker.webhook import Webhook
 from shared import bootstrap, keys, worker
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom
-from shared.settings import Settings
+from shared.settings import Settings, webhook_key
 from shared.tokens import TokenVerifier
 
 
@@ -21,6 +24,8 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContex
     async with (
         bootstrap.open_auth_store(settings) as store,
         open_providers(settings, store) as providers,
+        open_app_tokens(settings.services, SystemClock()) as app_tokens,
+        _open_webhook(settings) as webhook,
     ):
         yield AuthContext(
             settings=settings,
@@ -31,8 +36,20 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContex
             clock=SystemClock(),
             random=SystemRandom(),
             providers=providers,
+            app_tokens=app_tokens,
+            webhook=webhook,
             verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
         )
+
+
+@asynccontextmanager
+async def _open_webhook(settings: Settings) -> AsyncIterator[Webhook | None]:
+    async with AsyncExitStack() as stack:
+        key = webhook_key(settings.webhook.secret.get_secret_value()) if settings.webhook else None
+        if settings.webhook is None or key is None:
+            yield None
+        else:
+            yield Webhook(url=settings.webhook.url, key=key, web=await stack.enter_async_context(Web.open()))
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

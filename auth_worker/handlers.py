@@ -1,29 +1,35 @@
 """What auth_worker does with each event; `HANDLERS` at the end is the table of contents."""
 
-import msgspec
+from dataclasses import dataclass
+
 import structlog
 
-from auth_worker import household, legacy
+from auth_worker import app_approval, endings, household, legacy, recheck, webhook
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from auth_worker.tries import within_budget
 from auth_worker.vouching import know_account, link_vouched
 from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Device, Link, LinkState
+from shared.evidence import CodeEvidence, evidence_from, provider_tokens_identity
 from shared.messages import (
+    AccountEndSubmitted,
+    AccountRecheckRequested,
     AccountVouched,
     CodeEntered,
     EraseRequested,
     HouseholdLoginSubmitted,
+    LinkApprovalSubmitted,
     LinkChanged,
     LinkDeclineRequested,
     LinkLoginSubmitted,
     LinkRequested,
     LinkVouched,
-    LoginEvidence,
+    NoticeDue,
     SessionRequested,
     SessionUsed,
     UpgradeRequested,
@@ -31,17 +37,30 @@ from shared.messages import (
     VisitUsed,
     evidence_identity,
 )
-from shared.sealing import unseal
+from shared.sealing import seal, unseal
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
 from shared.worker import Batched, HandlerTable, Retry
 
 OUTCOMES: tuple[tuple[type[Exception], AttemptOutcome], ...] = (
     (errors.SignInRefused, AttemptOutcome.REFUSED),
+    (errors.SignInIncomplete, AttemptOutcome.INCOMPLETE),
     (errors.AccountDisabled, AttemptOutcome.NOT_ALLOWED),
     (errors.AccountUnsupported, AttemptOutcome.NOT_ALLOWED),
     (ProviderUnavailable, AttemptOutcome.UNAVAILABLE),
+    (errors.TooManyTries, AttemptOutcome.LIMITED),
 )
 """What keeps evidence from being accepted -> how the attempt is judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """How evidence was judged."""
+
+    outcome: AttemptOutcome
+    identity: Identity | None = None
+    wait: int = 0
+    """Seconds after which one more may be tried, if too many were."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +79,10 @@ async def open_link(message: LinkRequested, context: AuthContext) -> None:
             callback_path=message.callback_path,
             requested_at=transaction.now,
             expires_at=transaction.now + message.lifetime,
+            network=message.network,
         )
         if await transaction.insert_link(link):
+            await _end_older(transaction, link, asked_seconds_ago=transaction.now - message.asked_at)
             await transaction.audit(_audit("link.requested", link))
             await name_link(transaction, message, link)
 
@@ -74,8 +95,7 @@ async def sign_in(message: LinkLoginSubmitted, context: AuthContext) -> None:
         over = link.state_at(transaction.now) not in {LinkState.REQUESTED, LinkState.AUTHENTICATED}
     if not over and message.submission_id not in judged:
         # The provider is asked outside of any transaction: it may be slow.
-        outcome, identity = await _judge(message, context)
-        link = await _record(message, outcome, identity, context)
+        link = await _record(message, await _judge(message, context), context)
     await _tell(message, link, context)
 
 
@@ -90,42 +110,69 @@ async def decline(message: LinkDeclineRequested, context: AuthContext) -> None:
     await _tell(message, declined, context)
 
 
-async def _judge(message: LinkLoginSubmitted, context: AuthContext) -> tuple[AttemptOutcome, Identity | None]:
+async def _end_older(transaction: AuthTransaction, link: Link, *, asked_seconds_ago: int) -> None:
+    """End the links that the same device of the same household asked for before, and that nobody has signed in to."""
+    for older in await transaction.links_asked_for(service=link.service, household_id=link.household_id):
+        if rules.supersedes(link, older, asked_seconds_ago=asked_seconds_ago):
+            ended = rules.supersede(older)
+            await transaction.swap_link(older, ended)
+            await transaction.audit(_audit("link.superseded", ended))
+
+
+async def _judge(message: LinkLoginSubmitted, context: AuthContext) -> Judged:
     box = unseal(
         message.evidence,
         private_keys=[key.secret for key in context.keys.box],
         bound_to=evidence_identity(message.link_id, message.submission_id),
     )
-    evidence = msgspec.json.decode(box, type=LoginEvidence)
+    evidence = evidence_from(box)
     try:
-        provider = context.provider_of(message.service, message.provider)
-        identity = await provider.authenticate(evidence, service=message.service)
+        if isinstance(evidence, CodeEvidence):
+            # A code of the provider's can be guessed by nobody, so it counts against nobody.
+            redirect = context.redirect_provider_of(message.service, message.provider)
+            identity = await redirect.exchange(evidence)
+        else:
+            provider = context.provider_of(message.service, message.provider)
+            identity = await within_budget(
+                lambda: provider.authenticate(evidence, service=message.service),
+                try_id=f"{message.link_id} {message.submission_id}",
+                service=message.service,
+                counted=message.counted,
+                context=context,
+            )
     except tuple(kind for kind, _ in OUTCOMES) as refusal:
-        if isinstance(refusal, ProviderUnavailable):
+        if isinstance(refusal, ProviderUnavailable | errors.SignInIncomplete):
             log.warning(
-                "provider unavailable",
+                "provider unavailable" if isinstance(refusal, ProviderUnavailable) else "sign-in incomplete",
                 provider=message.provider,
                 reason=str(refusal),
                 correlation_id=message.correlation_id,
             )
-        return next(outcome for kind, outcome in OUTCOMES if isinstance(refusal, kind)), None
-    return AttemptOutcome.AUTHENTICATED, identity
+        outcome = next(outcome for kind, outcome in OUTCOMES if isinstance(refusal, kind))
+        return Judged(outcome=outcome, wait=getattr(refusal, "wait", 0))
+    return Judged(outcome=AttemptOutcome.AUTHENTICATED, identity=identity)
 
 
-async def _record(
-    message: LinkLoginSubmitted, outcome: AttemptOutcome, identity: Identity | None, context: AuthContext
-) -> Link:
+async def _record(message: LinkLoginSubmitted, judged: Judged, context: AuthContext) -> Link:
+    outcome, identity = judged.outcome, judged.identity
     async with context.store.transaction() as transaction:
         link = await _existing(transaction, message.link_id)
         account = await _account(transaction, message, identity, context) if identity else None
         if account and account.status is AccountStatus.DISABLED:
-            outcome, account = AttemptOutcome.REFUSED, None
+            # Who typed a password is told nothing more than that; who comes from a provider has no password to correct.
+            typed = context.settings.providers[message.provider].takes_password
+            outcome, account = AttemptOutcome.REFUSED if typed else AttemptOutcome.NOT_ALLOWED, None
         attempt = LoginAttempt(link_id=message.link_id, submission_id=message.submission_id, outcome=outcome)
         if not await transaction.insert_attempt(attempt):
             return link
+        if account and identity and identity.tokens:
+            await _keep_tokens(transaction, account, identity.tokens, context)
+        if account:
+            await recheck.signed_in(transaction, account, brought_tokens=bool(identity and identity.tokens))
         moved = await _moved(transaction, link, message, account, context)
         await transaction.swap_link(link, moved)
-        await transaction.audit(_audit(f"login.{outcome}", moved, account))
+        detail = {"provider": message.provider} | ({"wait": judged.wait} if judged.wait else {})
+        await transaction.audit(_audit(f"login.{outcome}", moved, account, **detail))
         return moved
 
 
@@ -165,6 +212,19 @@ async def _account(
     )
 
 
+async def _keep_tokens(
+    transaction: AuthTransaction, account: Account, tokens: bytes, context: AuthContext
+) -> None:
+    sealed = seal(
+        tokens,
+        recipient=context.public_keys.auth_worker_box[0].public,
+        bound_to=provider_tokens_identity(account.account_id),
+    )
+    await transaction.put_provider_tokens(
+        account_id=account.account_id, service=account.service, sealed=sealed
+    )
+
+
 async def _existing(transaction: AuthTransaction, link_id: str) -> Link:
     link = await transaction.link(link_id)
     if link is None:
@@ -179,13 +239,14 @@ async def _tell(message: LinkLoginSubmitted | LinkDeclineRequested, link: Link, 
     await context.bus.answer(message.gateway, changed)
 
 
-def _audit(kind: str, link: Link, account: Account | None = None) -> AuditEvent:
+def _audit(kind: str, link: Link, account: Account | None = None, **detail: str | int) -> AuditEvent:
     return AuditEvent(
         kind=kind,
         service=link.service,
         link_id=link.link_id,
         account_id=account.account_id if account else None,
         household_id=link.household_id,
+        detail=dict(detail),
     )
 
 
@@ -195,6 +256,9 @@ HANDLERS: HandlerTable[AuthContext] = {
     AccountVouched: know_account,
     CodeEntered: enter_code,
     LinkLoginSubmitted: sign_in,
+    LinkApprovalSubmitted: app_approval.approve,
+    AccountRecheckRequested: recheck.recheck,
+    AccountEndSubmitted: endings.end,
     LinkDeclineRequested: decline,
     HouseholdLoginSubmitted: household.sign_in,
     VisitUsed: Batched(household.note_used),
@@ -203,4 +267,5 @@ HANDLERS: HandlerTable[AuthContext] = {
     SessionRequested: legacy.open_session,
     SessionUsed: Batched(legacy.note_used),
     UpgradeRequested: legacy.upgrade,
+    NoticeDue: webhook.deliver,
 }

@@ -14,6 +14,8 @@ import structlog
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from auth_worker.refusals import audit_refusal
+from auth_worker.tries import within_budget
 from shared.domain import account as accounts
 from shared.domain import errors
 from shared.domain import session as sessions
@@ -48,6 +50,7 @@ VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
     (errors.SessionUnknown, Verdict.REAUTHORIZE),
     (errors.TokenRefused, Verdict.REAUTHORIZE),
     (errors.ReauthorizationNeeded, Verdict.REAUTHORIZE),
+    (errors.TooManyTries, Verdict.LIMITED),
     (ProviderUnavailable, Verdict.UNAVAILABLE),
 )
 """What keeps credentials from being accepted -> what the gateway is told."""
@@ -116,13 +119,14 @@ async def _judge(
             provider=message.provider,
             correlation_id=message.correlation_id,
         )
+        await audit_refusal(message, verdict, context)
         return verdict
     return Verdict.ACCEPTED
 
 
 async def _open_session(message: SessionRequested, context: AuthContext) -> None:
     evidence = _unsealed(message.evidence, LoginEvidence, "session", message.session_hash, context)
-    identity = await _identity(evidence, message, message.service, context)
+    identity = await _identity(evidence, message, message.session_hash, message.service, context)
     rules = context.settings.session_rules
     async with context.store.transaction() as transaction:
         account = await _account(transaction, identity, message, context)
@@ -149,7 +153,11 @@ async def _upgrade(message: UpgradeRequested, context: AuthContext) -> None:
     settings = _service(message, context)
     _check_allowed(evidence, settings)
     source = settings.upgrade_of or message.service
-    identity = await _identity(evidence.login, message, source, context) if evidence.login else None
+    identity = (
+        await _identity(evidence.login, message, message.request_id, source, context)
+        if evidence.login
+        else None
+    )
     async with context.store.transaction() as transaction:
         if identity:
             owner = await _account(transaction, identity, message, context)
@@ -223,9 +231,20 @@ async def _counterpart(
 
 
 async def _identity(
-    evidence: LoginEvidence, message: SessionRequested | UpgradeRequested, service: str, context: AuthContext
+    evidence: LoginEvidence,
+    message: SessionRequested | UpgradeRequested,
+    request_id: str,
+    service: str,
+    context: AuthContext,
 ) -> Identity:
-    return await context.provider_of(service, message.provider).authenticate(evidence, service=service)
+    provider = context.provider_of(service, message.provider)
+    return await within_budget(
+        lambda: provider.authenticate(evidence, service=service),
+        try_id=request_id,
+        service=service,
+        counted=message.counted,
+        context=context,
+    )
 
 
 async def _account(

@@ -5,6 +5,7 @@ from deploy import grants
 from shared import bootstrap
 from shared.context import SystemRandom, random_id
 from shared.domain.account import Account, AccountStatus
+from shared.domain.limits import normal_name
 from shared.domain.revocation import Scope, Selection
 from shared.settings import LOCAL, Settings
 from shared.storage.base import AuditEvent, AuthTransaction, LocalUser
@@ -54,7 +55,7 @@ async def set_status(settings: Settings, *, service: str, name: str, status: Acc
         ValueError: there is no such account.
     """
     async with bootstrap.open_auth_store(settings) as store, store.transaction() as transaction:
-        user = await transaction.local_user(service, local.normal_name(name))
+        user = await transaction.local_user(service, normal_name(name))
         if user is None:
             raise ValueError(f"no account {name!r}; `latchkey accounts list` shows all")
         account = await _account(transaction, user)

@@ -14,6 +14,7 @@ import gateway.__main__ as gateway
 import token_worker.__main__ as token_worker
 from deploy import accounts as local_accounts
 from deploy import embedded
+from deploy.check.command import check
 from deploy.grant_commands import grants
 from deploy.options import DEFAULT_LISTEN, known_service
 from deploy.options import data_option as _data
@@ -230,6 +231,7 @@ def enable(name: str, service: str, data: Path | None) -> None:
 
 
 main.add_command(grants)
+main.add_command(check)
 
 
 @main.group()

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from deploy.check.report import EVERY
+from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import HELP, main
 from gateway.smapi.faults import FAULTS
 from shared.settings import PREFIX, Settings
@@ -19,7 +21,12 @@ _NOTICE = "This page is made from the code by `make docs`.\n"
 
 def pages() -> dict[str, str]:
     """Return the content of each page, by file name."""
-    return {"settings.md": settings_page(), "commands.md": commands_page(), "faults.md": faults_page()}
+    return {
+        "settings.md": settings_page(),
+        "commands.md": commands_page(),
+        "faults.md": faults_page(),
+        "check.md": checks_page(),
+    }
 
 
 def settings_page() -> str:
@@ -72,6 +79,32 @@ def faults_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def checks_page() -> str:
+    """Return the page of every check of `latchkey check`: what should be so, what happens if not, and who says so."""
+    lines = [
+        "# Checks",
+        "",
+        _NOTICE,
+        "`latchkey check URL` plays Sonos to any SMAPI service. Name a check or a group with `--only` or `--skip`. A *wrong* is what Sonos's own",
+        "apps and players trip over, or what is unsafe; a *warning* is what some client or some moment will. Both make the exit status 1.",
+    ]
+    for group, title in GROUPS.items():
+        lines += [
+            "",
+            f"## {group}: {title}",
+            "",
+            "| check | should be so | else | what happens then | way out | see |",
+            "|---|---|---|---|---|---|",
+        ]
+        for about in (check.about for check in CHECKS if check.about.group == group):
+            kinds = "" if about.modes == EVERY else f" ({', '.join(sorted(about.modes))})"
+            lines.append(
+                f"| `{about.check_id}`{kinds} | {about.title} | {about.severity.value} | {about.sonos} | {about.way_out} "
+                f"| [{about.source.title}]({about.source.url}) |"
+            )
+    return "\n".join(lines) + "\n"
+
+
 Row = tuple[tuple[str, ...], FieldInfo, list[str]]
 """Where a setting is, what it is, and the values of `type` that it is for: none of them if it is for all."""
 
@@ -120,7 +153,9 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, frozenset):
         return f"`{', '.join(sorted(field.default))}`" if field.default else "none"
-    return "none" if field.default in (None, (), "") else f"`{field.default}`"
+    if isinstance(field.default, tuple) and field.default:
+        return f"`{', '.join(map(str, field.default))}`"
+    return "none" if field.default in (None, (), "", {}) else f"`{field.default}`"
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from gateway import api, oauth
+from gateway import account_events, api, oauth
 from gateway.content import ContentUnavailable, Rest
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
+from gateway.network import network_id, network_of
 from gateway.pages import routes as pages
 from shared import keys
 from shared.storage.base import StoreUnavailable
@@ -49,6 +50,7 @@ def create_app(context: GatewayContext) -> web.Application:
     oauth.add_to(app, context)
     pages.add_to(app, context)
     api.add_to(app, context)
+    account_events.add_to(app, context)
     return app
 
 
@@ -65,9 +67,19 @@ async def _smapi(request: web.Request) -> web.StreamResponse:
         soap_action=_only(request, "SOAPAction"),
         authorization=_only(request, "Authorization"),
         accept_language=", ".join(request.headers.getall("Accept-Language", ())),
+        network=lambda: _network(request, context),
     )
     answered = await answer(asked, context)
     return _soap(answered) if answered.rest is None else await _stream(request, answered, answered.rest)
+
+
+def _network(request: web.Request, context: GatewayContext) -> str | None:
+    network = network_of(
+        peer=request.remote,
+        forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+        trusted_proxies=context.settings.trusted_proxies,
+    )
+    return network_id(network, context.cookie_keys[0])
 
 
 def _only(request: web.Request, name: str) -> str | None:

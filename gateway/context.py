@@ -31,6 +31,11 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     live_codes: LiveCodes = field(default_factory=LiveCodes)
 
     @property
+    def cookie_keys(self) -> tuple[bytes, ...]:
+        """Return the MAC keys of forms, browsers, networks and tries, the one in use first."""
+        return tuple(key.secret for key in self.keys.cookie)
+
+    @property
     def link_code_keys(self) -> tuple[bytes, ...]:
         """Return the MAC keys of link codes, the one in use first."""
         return tuple(key.secret for key in self.keys.link_code)

@@ -1,5 +1,6 @@
 """One SMAPI call from bytes to bytes: parse, operate or pass on, render; and the one table from refusal to fault."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -43,6 +44,8 @@ class Asked:
     soap_action: str | None
     authorization: str | None
     accept_language: str | None
+    network: Callable[[], str | None] = lambda: None
+    """Tells `network_id` of the caller; asked by those who need it alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
             service=asked.service,
             settings=context.settings.services[asked.service],
             correlation_id=correlation_id,
+            network=asked.network,
         )
         modes.check(method, request.settings)
         answered = await _answered(request, asked, context)

@@ -1,5 +1,6 @@
-"""Where a request comes from: the address prefix that several people may share, for budgets alone."""
+"""Where a request comes from: the address prefix that several people may share, for budgets and as a hint; never as proof."""
 
+import hmac
 import ipaddress
 from collections.abc import Sequence
 
@@ -21,6 +22,17 @@ def network_of(*, peer: str | None, forwarded_for: Sequence[str], trusted_proxie
     client = chain[-1 - trusted_proxies] if len(chain) > trusted_proxies else chain[-1]
     address = _address(client) or _address(chain[-1])
     return "" if address is None else str(ipaddress.ip_network((address, _prefix(address)), strict=False))
+
+
+def network_id(network: str, key: bytes) -> str | None:
+    """Return what stands for a network in rows and messages; None for one that tells nothing.
+
+    That is no network at all, and any that is not of the internet: there stands a proxy that nobody told us of, with everybody behind it,
+    or a home in which all know each other. Keyed, since every address prefix there is could be hashed and compared in no time.
+    """
+    if not network or not ipaddress.ip_network(network).is_global:
+        return None
+    return hmac.digest(key, f"network\0{network}".encode(), "sha256").hex()[:32]
 
 
 def _prefix(address: Address) -> int:

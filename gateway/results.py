@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 from shared.messages import (
+    AccountEndJudged,
     AccountKnown,
     CodeJudged,
     CredentialsJudged,
@@ -85,6 +86,11 @@ def account_key(request_id: str) -> Hashable:
     return ("account", request_id)
 
 
+def end_key(request_id: str) -> Hashable:
+    """Return what the judgement of an account's end is awaited under."""
+    return ("end", request_id)
+
+
 def refresh_key(request_id: str) -> Hashable:
     """Return what the judgement of a presented token is awaited under."""
     return ("refresh", request_id)
@@ -120,6 +126,11 @@ def _account_key_of(event: Event) -> Hashable:
     return account_key(event.request_id)
 
 
+def _end_key_of(event: Event) -> Hashable:
+    assert isinstance(event, AccountEndJudged)
+    return end_key(event.request_id)
+
+
 def _refresh_key_of(event: Event) -> Hashable:
     assert isinstance(event, TokenRefreshed)
     return refresh_key(event.request_id)
@@ -140,6 +151,7 @@ _KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
     VisitChanged: _visit_key_of,
     CodeJudged: _entry_key_of,
     AccountKnown: _account_key_of,
+    AccountEndJudged: _end_key_of,
     TokenRefreshed: _refresh_key_of,
     CredentialsJudged: _judged_key_of,
     FamilyEnded: _family_key_of,

@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from shared.domain.account import AccountTier
+from shared.domain.limits import Counted
 from shared.domain.link import LinkState
 from shared.domain.revocation import Scope
 from shared.domain.visit import Purpose
@@ -40,6 +41,19 @@ class Verdict(StrEnum):
     """What was shown, or what it once opened, has ended."""
     UNAVAILABLE = "unavailable"
     """Could not be judged now."""
+    LIMITED = "limited"
+    """Not looked at: too many wrong passwords lately."""
+
+
+class EndOutcome(StrEnum):
+    """What came of the word that an account has ended."""
+
+    TAKEN = "taken"
+    """Its households have to sign in again; also where it has none."""
+    REPEATED = "repeated"
+    """The same message came before; nothing was done."""
+    REFUSED = "refused"
+    """Not genuine, or not clear whom it is about."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +87,10 @@ class LinkRequested(Event, frozen=True, kw_only=True):
     """Keyed hash of the code that a person types, if this link has one."""
     page_code: bytes = b""
     """With it, the link code: sealed for the gateways and bound to `page_code_identity`."""
+    network: str | None = None
+    """Keyed hash of the address prefix it came from, if that tells anything."""
+    asked_at: int = 0
+    """Seconds since the epoch by the gateway's clock: an event that was long under way takes no other link's place."""
 
 
 class LinkVouched(Event, frozen=True, kw_only=True):
@@ -127,6 +145,20 @@ class LinkLoginSubmitted(Event, frozen=True, kw_only=True):
     provider: str
     evidence: bytes
     """Sealed for auth_worker and bound to the link."""
+    counted: Counted | None = None
+    """Under which keys a wrong password counts; None for evidence that nobody can guess."""
+
+
+class LinkApprovalSubmitted(Event, frozen=True, kw_only=True):
+    """The service's own app, or its back end, allows a link in the name of a person."""
+
+    kind = "link.approval_submitted"
+
+    link_id: str
+    submission_id: str
+    """As in `LinkLoginSubmitted`."""
+    evidence: bytes
+    """An `AppEvidence`, sealed for auth_worker and bound to the link."""
 
 
 class LinkDeclineRequested(Event, frozen=True, kw_only=True):
@@ -251,6 +283,8 @@ class SessionRequested(Event, frozen=True, kw_only=True):
     """A `LoginEvidence`, sealed for auth_worker and bound to the hash."""
     asked_at: int
     """Seconds since the epoch by the gateway's clock: much later, nobody waits any more."""
+    counted: Counted | None = None
+    """As in `LinkLoginSubmitted`."""
 
 
 class SessionUsed(Event, frozen=True, kw_only=True):
@@ -273,6 +307,8 @@ class UpgradeRequested(Event, frozen=True, kw_only=True):
     """An `UpgradeEvidence`, sealed for auth_worker and bound to the request."""
     asked_at: int
     """As in `SessionRequested`."""
+    counted: Counted | None = None
+    """As in `LinkLoginSubmitted`; None where no password came."""
 
 
 class GrantRequested(Event, frozen=True, kw_only=True):
@@ -281,6 +317,32 @@ class GrantRequested(Event, frozen=True, kw_only=True):
     kind = "grant.requested"
 
     request_id: str
+
+
+class AccountRecheckRequested(Event, frozen=True, kw_only=True):
+    """A household of this account is in use, and nobody has asked for some time whether the person is still there."""
+
+    kind = "account.recheck_requested"
+
+    account_id: str
+
+
+class AccountEndSubmitted(Event, frozen=True, kw_only=True):
+    """Somebody says that a person's account has ended, or that they have logged out everywhere."""
+
+    kind = "account.end_submitted"
+
+    request_id: str
+    evidence: bytes
+    """An `EndEvidence`, sealed for auth_worker and bound to the request."""
+
+
+class NoticeDue(Event, frozen=True, kw_only=True):
+    """Something happened that the service wants to be told; what it was stands in the row of `notices`."""
+
+    kind = "notice.due"
+
+    notice_id: str
 
 
 class LinkChanged(Event, frozen=True, kw_only=True):
@@ -314,6 +376,15 @@ class AccountKnown(Event, frozen=True, kw_only=True):
     kind = "account.known"
 
     request_id: str
+
+
+class AccountEndJudged(Event, frozen=True, kw_only=True):
+    """What came of the word that an account has ended."""
+
+    kind = "account.end_judged"
+
+    request_id: str
+    outcome: EndOutcome
 
 
 class TokenRefreshed(Event, frozen=True, kw_only=True):
@@ -376,6 +447,33 @@ class Vouched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return "Vouched(***)"
 
 
+class AppEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who allows a link: one of the two; sealed for auth_worker, bound to `evidence_identity`."""
+
+    token: str | None = None
+    """The person's access token, as their app has it."""
+    vouched: Vouched | None = None
+    """The word of the back end."""
+
+    def __repr__(self) -> str:
+        return "AppEvidence(***)"
+
+
+class EndEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whose account has ended: one of the two; sealed for auth_worker, bound to `end_identity`."""
+
+    provider: str
+    logout_token: str | None = None
+    """As the provider sent it, nothing of it checked yet."""
+    subject: str | None = None
+    """From a request whose signature was good."""
+    event_id: str = ""
+    """With a subject: the hash of what makes that request differ from every other."""
+
+    def __repr__(self) -> str:
+        return "EndEvidence(***)"
+
+
 class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Sonos gets in the end; sealed for the gateways, bound to the delivery's id."""
 
@@ -399,6 +497,11 @@ def vouched_identity(request_id: str) -> str:
     return f"vouched {request_id}"
 
 
+def end_identity(request_id: str) -> str:
+    """Return what sealed word of an account's end is bound to."""
+    return f"account end {request_id}"
+
+
 def page_code_identity(typed_id: str) -> str:
     """Return what the sealed link code behind a typed one is bound to."""
     return f"typed code {typed_id}"
@@ -417,11 +520,14 @@ def upgrade_delivery_id(request_id: str) -> str:
 WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested, LinkVouched, AccountVouched),
     "auth.entry": (CodeEntered,),
-    "auth.login": (LinkLoginSubmitted, HouseholdLoginSubmitted),
+    "auth.login": (LinkLoginSubmitted, LinkApprovalSubmitted, HouseholdLoginSubmitted),
+    "auth.recheck": (AccountRecheckRequested,),
+    "auth.end": (AccountEndSubmitted,),
     "auth.visit": (VisitEnded, EraseRequested),
     "auth.session": (SessionRequested,),
     "auth.used": (SessionUsed, VisitUsed),
     "auth.upgrade": (UpgradeRequested,),
+    "auth.notice": (NoticeDue,),
     "token.mint": (LinkApproved,),
     "token.refresh": (TokenRefreshRequested, TokenSeen),
     "token.revoke": (TokenRevokeRequested, EraseApproved),
@@ -437,6 +543,7 @@ RESULTS: tuple[type[Event], ...] = (
     VisitChanged,
     CodeJudged,
     AccountKnown,
+    AccountEndJudged,
     TokenRefreshed,
     CredentialsJudged,
     FamilyEnded,

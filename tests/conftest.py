@@ -174,6 +174,18 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def panva(keeper: Keeper) -> str:
+    """The issuer of panva's `oidc-provider`; whoever types a name there is that person."""
+    return str(_open(keeper, "panva", "panva")["issuer"])
+
+
+@pytest.fixture(scope="session")
+def oidc_mock(keeper: Keeper) -> str:
+    """The issuer of `oidc-provider-mock`; ann is known there."""
+    return str(_open(keeper, "mock", "oidc-mock")["issuer"])
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Path:
     """The machine's Chromium, for Playwright's `executable_path`."""
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
+from shared.domain.limits import Counted
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.domain.session import Session
@@ -23,6 +24,8 @@ from shared.storage.base import (
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
+from shared.storage.lifecycle import AccountCheck, Doubt, ToldEnd
+from shared.storage.providers import ProviderMetadata
 from shared.storage.sql import (
     SqlAuthStore,
     SqlReadStore,
@@ -31,6 +34,7 @@ from shared.storage.sql import (
     open_read_store,
     open_token_store,
 )
+from shared.storage.tries import Notice, TryOutcome
 from shared.storage.visits import Origin
 
 LINK = Link(
@@ -42,6 +46,7 @@ LINK = Link(
     callback_path="sonos-2://x-callback-url/addAccount?sid=42",
     requested_at=1_800_000_000,
     expires_at=1_800_000_600,
+    network="network-1",
 )
 ACCOUNT = Account(
     account_id="account-1",
@@ -115,6 +120,37 @@ ENTRY = CodeEntry(
     browser="browser-1",
     network="network-1",
     entered_at=1_800_000_000,
+)
+COUNTED = Counted(
+    account="account-hash-1",
+    network="network-1",
+    at_network="at-network-1",
+    at_place="at-place-1",
+    tag="a1b2",
+)
+NOTICE = Notice(
+    notice_id="linked.link-1",
+    kind="link.linked",
+    service="default",
+    account_id="account-1",
+    household_id=LINK.household_id,
+    grant_id="grant-1",
+    hardware=LINK.device.hardware,
+    app_name=LINK.device.app_name,
+    at=1_800_000_000,
+)
+
+METADATA = ProviderMetadata(
+    provider="corp",
+    issuer="https://login.example.com",
+    authorization_endpoint="https://login.example.com/authorize",
+    iss_parameter=True,
+)
+
+
+CHECK = AccountCheck(account_id="account-1", service="default", next_at=1)
+TOLD_END = ToldEnd(
+    event_id="event-1", service="default", request_id="request-1", at=1_800_000_000, expires_at=1_800_000_600
 )
 
 
@@ -193,12 +229,17 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         await transaction.guesses(browser=ENTRY.browser, network=ENTRY.network)
         await transaction.typed_code([TYPED_CODE.typed_id])
         await transaction.judge_code_entry(ENTRY.entry_id, EntryOutcome.RIGHT, TYPED_CODE.typed_id)
+        await _work_on_tries(transaction)
+        await transaction.links_asked_for(service=LINK.service, household_id=LINK.household_id)
+        await transaction.notice(NOTICE.notice_id)
         account = await transaction.upsert_account(ACCOUNT)
         account = await transaction.upsert_account(replace(ACCOUNT, nickname="Zoë", tier=None))
         assert await transaction.account(account.account_id)
         for status in (AccountStatus.DISABLED, AccountStatus.ACTIVE):
             await transaction.set_account_status(account.account_id, status)
         await _work_on_sessions(transaction)
+        await _work_on_lifecycles(transaction)
+        await _work_on_providers(transaction, account.account_id)
         assert account == await transaction.account_of(
             service="default", provider=account.provider, subject=account.subject
         )
@@ -216,6 +257,16 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
             AuditEvent(kind="link.authenticated", service="default", link_id=LINK.link_id)
         )
     return authenticated
+
+
+async def _work_on_tries(transaction: AuthTransaction) -> None:
+    for outcome in TryOutcome:
+        assert await transaction.insert_try(outcome, service="default", counted=COUNTED, memory=60)
+        assert await transaction.try_outcome(outcome) is None
+        await transaction.end_try(outcome, outcome)
+    for _ in range(2):
+        await transaction.know_places(["at-network-1", "at-place-1"], service="default", seconds=60)
+    assert (await transaction.tries(COUNTED)).account
 
 
 async def _work_on_sessions(transaction: AuthTransaction) -> None:
@@ -243,6 +294,31 @@ async def _work_on_visits(transaction: AuthTransaction) -> None:
     await transaction.swap_visit(visit, replace(visit, used_at=1, expires_at=4_000_000_000, version=2))
     await transaction.delete_local_user(service="default", subject="nobody")
     await transaction.forget_in_audit("nobody")
+
+
+async def _work_on_providers(transaction: AuthTransaction, account_id: str) -> None:
+    for metadata in (METADATA, replace(METADATA, iss_parameter=False)):
+        await transaction.put_provider_metadata(metadata)
+    for sealed in (b"tokens", b"later tokens"):
+        await transaction.put_provider_tokens(account_id=account_id, service="default", sealed=sealed)
+    tokens = await transaction.provider_tokens(account_id)
+    assert tokens is not None
+    rotated = replace(tokens, sealed=b"rotated", checked_at=tokens.checked_at + 1, version=tokens.version + 1)
+    await transaction.swap_provider_tokens(tokens, rotated)
+    await transaction.delete_provider_tokens(account_id)
+    await transaction.put_provider_tokens(account_id=account_id, service="default", sealed=b"tokens")
+
+
+async def _work_on_lifecycles(transaction: AuthTransaction) -> None:
+    assert await transaction.insert_account_check(CHECK)
+    assert CHECK == await transaction.account_check(CHECK.account_id)
+    everything = replace(CHECK, claim="claim-1", next_at=2, doubt=Doubt.OPEN, gone_at=1, version=2)
+    await transaction.swap_account_check(CHECK, everything)
+    await transaction.delete_account_check(CHECK.account_id)
+    assert await transaction.insert_told_end(TOLD_END)
+    assert TOLD_END == await transaction.told_end(TOLD_END.event_id)
+    await transaction.delete_sessions("account of nobody")
+    assert () == await transaction.signed_in_links("account of nobody")
 
 
 async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
@@ -284,6 +360,7 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
             version=2,
         )
         await transaction.swap_grant(grant, everything_else)
+        await transaction.insert_notice(NOTICE, expires_at=transaction.now)
         await transaction.audit(AuditEvent(kind="link.linked", service="default", link_id=link.link_id))
         assert await transaction.delete_expired(links_before=link.expires_at + 1, limit=10)
     return everything_else

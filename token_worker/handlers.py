@@ -9,9 +9,9 @@ from shared.bus.base import ALL_GATEWAYS
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain import link as links
-from shared.domain.account import AccountStatus
+from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
-from shared.domain.link import Link
+from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
     EraseApproved,
@@ -19,6 +19,7 @@ from shared.messages import (
     GrantRequested,
     LinkApproved,
     LinkChanged,
+    NoticeDue,
     RefreshOutcome,
     TokenRefreshed,
     TokenRefreshRequested,
@@ -28,9 +29,10 @@ from shared.messages import (
     refresh_delivery_id,
 )
 from shared.storage.base import AuditEvent, TokenTransaction
+from shared.storage.tries import Notice
 from shared.storage.visits import Origin
 from shared.worker import Batched, HandlerTable, Retry
-from token_worker import upgrades
+from token_worker import rechecks, upgrades
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed
 from token_worker.revocation import end_page
@@ -53,6 +55,13 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
     await context.bus.answer(message.gateway, changed)
     if grant is not None and grant.family > 1:
         await _tell_ended(grant, grant.family - 1, context)
+    if linked.state is LinkState.LINKED and context.settings.webhook is not None:
+        due = NoticeDue(
+            service=linked.service,
+            notice_id=_notice_id(linked),
+            correlation_id=message.correlation_id,
+        )
+        await context.bus.publish([due])
 
 
 async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenContext) -> None:
@@ -69,6 +78,7 @@ async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenConte
         await context.bus.answer(message.gateway, answer)
         if judgement.ended is not None:
             await _tell_ended(judgement.ended, judgement.ended.family, context)
+    await rechecks.ask([each.account for each in judged if each.account is not None], context)
 
 
 async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
@@ -119,9 +129,7 @@ async def _link(
 ) -> Link:
     account = await transaction.account(link.account_id) if link.account_id else None
     if account is not None and account.status is AccountStatus.DISABLED:
-        failed = links.fail(link, now=transaction.now)
-        await transaction.swap_link(link, failed)
-        return failed
+        return await _refuse(transaction, link)
     existing = await _grant_of(transaction, link)
     grant_id = existing.grant_id if existing else context.new_id()
     linked = links.approve(link, browser=message.browser, grant_id=grant_id, now=transaction.now)
@@ -145,7 +153,46 @@ async def _link(
         expires_at=link.expires_at,
     )
     await transaction.audit(_audit("link.linked", grant, link_id=link.link_id))
+    await transaction.insert_notice(
+        _notice(linked, grant, at=transaction.now),
+        expires_at=transaction.now + context.settings.retention.notices,
+    )
     return linked
+
+
+def _notice(link: Link, grant: Grant, *, at: int) -> Notice:
+    return Notice(
+        notice_id=_notice_id(link),
+        kind="link.linked",
+        service=link.service,
+        account_id=grant.account_id,
+        household_id=link.household_id,
+        grant_id=grant.grant_id,
+        hardware=link.device.hardware,
+        app_name=link.device.app_name,
+        at=at,
+    )
+
+
+def _notice_id(link: Link) -> str:
+    """Return the same id however often the link's approval is handled, so that whoever is told twice can see it."""
+    return f"linked.{link.link_id}"
+
+
+async def _refuse(transaction: TokenTransaction, link: Link) -> Link:
+    """End the link of an account that was disabled after it had signed in."""
+    failed = links.fail(link, now=transaction.now)
+    await transaction.swap_link(link, failed)
+    if failed is not link:
+        refused = AuditEvent(
+            kind="link.not_allowed",
+            service=link.service,
+            link_id=link.link_id,
+            account_id=link.account_id,
+            household_id=link.household_id,
+        )
+        await transaction.audit(refused)
+    return failed
 
 
 async def _grant_of(transaction: TokenTransaction, link: Link) -> Grant | None:
@@ -179,6 +226,8 @@ class _Judgement:
     outcome: RefreshOutcome
     ended: Grant | None = None
     """Set when the family ended just now."""
+    account: Account | None = None
+    """Whose token was refreshed, if it was."""
 
 
 async def _refresh(
@@ -212,7 +261,7 @@ async def _refresh(
         sealed=sealed(delivery_id, refreshed, account, context),
         expires_at=transaction.now + DELIVERY_SECONDS,
     )
-    return _Judgement(outcome=RefreshOutcome.DELIVERED)
+    return _Judgement(outcome=RefreshOutcome.DELIVERED, account=account)
 
 
 def _key_accepted(message: TokenRefreshRequested, context: TokenContext) -> bool:

@@ -1,7 +1,6 @@
 """The accounts of this installation itself: for small installs and for trying out."""
 
 import asyncio
-import unicodedata
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth_worker.providers.base import Identity, Surroundings
 from shared.domain.errors import SignInRefused
+from shared.domain.limits import normal_name
 from shared.messages import LoginEvidence
 from shared.settings import LocalProviderSettings
 from shared.storage.base import AuthStore, LocalUser
@@ -19,8 +19,9 @@ LONGEST_NAME = 128
 LONGEST_PASSWORD = 1024
 
 _HASHER = PasswordHasher()  # argon2id, RFC 9106's second recommended profile: 64 MiB, t=3, p=4
-_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
-"""Bounded: each hash takes 64 MiB and a sixth of a core-second."""
+AT_A_TIME = 2
+"""Verifications; each takes 64 MiB and a sixth of a core-second."""
+_POOL = ThreadPoolExecutor(max_workers=AT_A_TIME, thread_name_prefix="argon2")
 
 
 class LocalProvider:
@@ -69,11 +70,6 @@ async def new_user(*, service: str, name: str, password: str, subject: str) -> L
         nickname=name.strip()[:32],
         password_hash=password_hash,
     )
-
-
-def normal_name(name: str) -> str:
-    """Return the form in which names are stored and compared."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 async def _verify(password_hash: str, password: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from auth_worker.providers import audiobookshelf, http, jellyfin, local, subsonic
+from auth_worker.providers import audiobookshelf, http, jellyfin, local, oauth2, oidc, subsonic
 from auth_worker.providers.base import Provider, Surroundings
 from auth_worker.providers.web import Web
 from shared.settings import (
@@ -12,6 +12,8 @@ from shared.settings import (
     HttpProviderSettings,
     JellyfinProviderSettings,
     LocalProviderSettings,
+    OAuth2ProviderSettings,
+    OidcProviderSettings,
     ProviderSection,
     Settings,
     SubsonicProviderSettings,
@@ -22,6 +24,8 @@ Opener = Callable[[Any, Surroundings], AbstractAsyncContextManager[Provider]]
 
 OPENERS: dict[type[ProviderSection], Opener] = {
     LocalProviderSettings: local.open_local,
+    OidcProviderSettings: oidc.open_oidc,
+    OAuth2ProviderSettings: oauth2.open_oauth2,
     SubsonicProviderSettings: subsonic.open_subsonic,
     JellyfinProviderSettings: jellyfin.open_jellyfin,
     AudiobookshelfProviderSettings: audiobookshelf.open_audiobookshelf,

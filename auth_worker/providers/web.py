@@ -23,6 +23,10 @@ class ProviderUnavailable(Exception):
     """
 
 
+class NothingDone(ProviderUnavailable):
+    """It could not be asked, and it is certain that it has done nothing with what was sent: tokens are not used up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a provider said."""
@@ -120,16 +124,23 @@ class Web:
                 while len(body) <= largest and (more := await response.content.read(largest + 1 - len(body))):
                     body += more
                 status, challenged = response.status, "WWW-Authenticate" in response.headers
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NothingDone(_silence(url, error)) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # Only the kind: the text of some of these errors repeats the address, with what was in its query.
-            raise ProviderUnavailable(
-                f"{_address(url)} did not answer ({type(error).__name__}); is it up, and is this its address as auth_worker sees it?"
-            ) from None
+            raise ProviderUnavailable(_silence(url, error)) from None
         if len(body) > largest:
             raise ProviderUnavailable(f"{_address(url)} answered more than {largest} bytes")
         if 300 <= status < 400:
             raise ProviderUnavailable(f"{_address(url)} sent us elsewhere; set the address it redirects to")
         return Answer(status=status, body=bytes(body), address=_address(url), challenged=challenged)
+
+
+def _silence(url: str, error: Exception) -> str:
+    # Only the kind: the text of some of these errors repeats the address, with what was in its query.
+    kind = type(error).__name__
+    return (
+        f"{_address(url)} did not answer ({kind}); is it up, and is this its address as auth_worker sees it?"
+    )
 
 
 def _address(url: str) -> str:

@@ -2,7 +2,8 @@
 --
 --   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
 --   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
---   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, visits and upgrades
+--   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, visits, upgrades,
+--                         what is known and kept of identity providers, and whether their people are still there
 --   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired or is erased
 --
 -- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
@@ -68,11 +69,16 @@ BEGIN
   GRANT SELECT ON links, login_attempts, accounts, grants, deliveries, sessions, typed_codes, code_entries TO latchkey_gateway;
   -- For the household page, which shows people what happened to their account.
   GRANT SELECT ON visits, grant_origins, audit_events TO latchkey_gateway;
+  GRANT SELECT ON provider_metadata, sign_in_tries, known_places TO latchkey_gateway;
 
   GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users, typed_codes, code_entries TO latchkey_auth_worker;
   GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
   GRANT UPDATE (outcome, typed_id) ON code_entries TO latchkey_auth_worker;
   GRANT UPDATE (nickname, tier, status) ON accounts TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON sign_in_tries, known_places TO latchkey_auth_worker;
+  GRANT UPDATE (account, network, at_network, at_place, outcome, expires_at) ON sign_in_tries TO latchkey_auth_worker;
+  GRANT UPDATE (since, expires_at) ON known_places TO latchkey_auth_worker;
+  GRANT SELECT ON notices TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON sessions TO latchkey_auth_worker;
   GRANT UPDATE (used_at, expires_at, version) ON sessions TO latchkey_auth_worker;
   -- token_worker gives a pair on the word of these rows, so nobody else may write one.
@@ -84,6 +90,13 @@ BEGIN
   -- Where an account is erased, its events stay, without households and details.
   GRANT SELECT (account_id, link_id) ON audit_events TO latchkey_auth_worker;
   GRANT UPDATE (household_id, detail) ON audit_events TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON provider_metadata TO latchkey_auth_worker;
+  GRANT UPDATE (issuer, authorization_endpoint, iss_parameter, fetched_at) ON provider_metadata TO latchkey_auth_worker;
+  GRANT SELECT, INSERT, DELETE ON provider_tokens TO latchkey_auth_worker;
+  GRANT UPDATE (sealed, checked_at, version) ON provider_tokens TO latchkey_auth_worker;
+  GRANT SELECT, INSERT, DELETE ON account_checks TO latchkey_auth_worker;
+  GRANT UPDATE (claim, next_at, doubt, gone_at, version) ON account_checks TO latchkey_auth_worker;
+  GRANT SELECT, INSERT ON told_ends TO latchkey_auth_worker;
 
   -- Deleting a link deletes its login attempts, with the rights of the owner.
   GRANT SELECT, DELETE ON links TO latchkey_token_worker;
@@ -105,8 +118,9 @@ BEGIN
   GRANT UPDATE (expires_at) ON upgrades TO latchkey_token_worker;
   GRANT INSERT ON audit_events TO latchkey_token_worker;
   -- Retention locks the rows it is about to delete, for which PostgreSQL wants a right to change them.
-  GRANT SELECT, DELETE ON typed_codes, code_entries TO latchkey_token_worker;
-  GRANT UPDATE (expires_at) ON typed_codes, code_entries TO latchkey_token_worker;
+  GRANT SELECT, DELETE ON typed_codes, code_entries, sign_in_tries, known_places, notices, told_ends TO latchkey_token_worker;
+  GRANT UPDATE (expires_at) ON typed_codes, code_entries, sign_in_tries, known_places, notices, told_ends TO latchkey_token_worker;
+  GRANT INSERT ON notices TO latchkey_token_worker;
 END
 $$;
 

@@ -40,6 +40,17 @@ def new_code(service: str, context: GatewayContext) -> NewCode:
     return NewCode(code=code, verified=verified, page=f"{context.settings.public_url}/link/{code}")
 
 
+def known_code(code: str, context: GatewayContext) -> tuple[str, VerifiedCode] | None:
+    """Return the service that a genuine, unexpired link code belongs to, and what it says; without any I/O."""
+    for service in context.settings.services:
+        verified = link_code.verify(
+            code, keys=context.link_code_keys, service=service, now=context.clock.now()
+        )
+        if verified:
+            return service, verified
+    return None
+
+
 async def issue(request: Request, context: GatewayContext) -> tuple[DeviceLinkCodeResult, str]:
     """Make a link code, tell auth_worker, and return what Sonos gets, and the household that asked.
 
@@ -122,4 +133,6 @@ def _requested(
         app_name=request.argument("sonosAppName"),
         # A path that was cut would lead nowhere; without one the person goes back by hand.
         callback_path=callback_path if len(callback_path) <= LONGEST_CALLBACK else "",
+        network=request.network(),
+        asked_at=context.clock.now(),
     )

@@ -20,6 +20,8 @@ class Request:
     settings: ServiceSettings
     """That service's settings."""
     correlation_id: str
+    network: Callable[[], str | None] = lambda: None
+    """Tells the keyed hash of the caller's address prefix, if that tells anything."""
 
     @property
     def credentials(self) -> Credentials:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway import counting
 from gateway.caller import Caller
 from gateway.context import GatewayContext
 from gateway.logins import REFUSAL_SECONDS, Remembered
@@ -18,8 +19,10 @@ from shared.domain.errors import (
     SessionUnknown,
     SignInRefused,
     TokenRefused,
+    TooManyTries,
     TryAgainLater,
 )
+from shared.domain.limits import Counted
 from shared.messages import (
     CredentialsJudged,
     LoginEvidence,
@@ -38,6 +41,7 @@ _REFUSALS: dict[Verdict, type[Refusal]] = {
     Verdict.UNSUPPORTED: AccountUnsupported,
     Verdict.REAUTHORIZE: ReauthorizationNeeded,
     Verdict.UNAVAILABLE: TryAgainLater,
+    Verdict.LIMITED: TooManyTries,
 }
 
 
@@ -48,10 +52,13 @@ async def open_session(login: LoginEvidence, request: Request, context: GatewayC
         SignInRefused: name and password do not belong together.
         AccountDisabled, AccountUnsupported: they do, and are of no use.
         TryAgainLater: not judged in time; a session that is opened later is used by nobody, and goes unused.
+        TooManyTries: not looked at, since a budget of wrong passwords is used up.
         BusUnavailable: could not be asked for.
     """
     session_id = rules.new_id(context.random.token_bytes(rules.RANDOM_BYTES))
     event = _requested(login, rules.hash_of(session_id, service=_home(request)), request, context)
+    if event.counted:
+        await counting.check(event.counted, context)
     with context.results.expect(judged_key(event.session_hash)) as expected:
         await context.bus.publish([event])
         result = await expected.wait(context.settings.sessions.timeout)
@@ -195,4 +202,18 @@ def _requested(
             bound_to=evidence_identity("session", session_hash),
         ),
         asked_at=context.clock.now(),
+        counted=counted(login, request, context),
+    )
+
+
+def counted(login: LoginEvidence, request: Request, context: GatewayContext) -> Counted:
+    """Return under which keys the password of a household counts."""
+    home = _home(request)
+    return counting.counted(
+        login,
+        service=home,
+        provider=context.settings.password_provider(home),
+        network=request.network(),
+        place=counting.household_place(household_of(request)),
+        key=context.cookie_keys[0],
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
+from gateway import counting
 from gateway.context import GatewayContext
 from gateway.operations import modes, pairs, sessions, tokens
 from gateway.operations.request import Request
@@ -102,6 +103,7 @@ async def _asked(request: Request, context: GatewayContext) -> DeviceAuthTokenRe
             bound_to=evidence_identity("upgrade", request_id),
         ),
         asked_at=context.clock.now(),
+        counted=sessions.counted(evidence.login, request, context) if evidence.login else None,
     )
     return await context.refreshes.join(("upgrade", request_id), lambda: _answered(event, context))
 
@@ -116,16 +118,22 @@ async def _answered(event: UpgradeRequested, context: GatewayContext) -> DeviceA
 
 
 async def _judged(event: UpgradeRequested, context: GatewayContext) -> None:
+    try:
+        await _let_judge(event, context)
+    except SignInRefused as refusal:
+        # Nobody stands before a sign-in form who could type it again: the Sonos app has to ask for a new sign-in.
+        raise ReauthorizationNeeded from refusal
+
+
+async def _let_judge(event: UpgradeRequested, context: GatewayContext) -> None:
+    if event.counted:
+        await counting.check(event.counted, context)
     with context.results.expect(judged_key(event.request_id)) as expected:
         await context.bus.publish([event])
         result = await expected.wait(context.settings.sessions.timeout)
     if not isinstance(result, CredentialsJudged):
         raise TryAgainLater("the old credentials were not judged in time")
-    try:
-        sessions.check(result.verdict)
-    except SignInRefused as refusal:
-        # Nobody stands before a sign-in form who could type it again: the Sonos app has to ask for a new sign-in.
-        raise ReauthorizationNeeded from refusal
+    sessions.check(result.verdict)
 
 
 def _evidence(request: Request) -> UpgradeEvidence:

@@ -54,11 +54,23 @@ def recognise(request: web.Request, random: Random, *, secure: bool) -> Browser:
     return Browser(secret=fresh, is_new=True)
 
 
-def remember(response: web.StreamResponse, browser: Browser, *, secure: bool) -> None:
-    """Set the cookie in a browser that did not have it; it ends with the browser's session."""
-    if browser.is_new:
+def remember(
+    response: web.StreamResponse, browser: Browser, *, secure: bool, seconds: int | None = None
+) -> None:
+    """Set the cookie in a browser that did not have it; it ends with the browser's session.
+
+    With *seconds* it is set anew and lasts for so long: somebody has signed in here, who shall not have to wait one day because
+    others guess (docs/limits.md).
+    """
+    if browser.is_new or seconds:
         response.set_cookie(
-            cookie_name(secure=secure), browser.secret, path="/", httponly=True, samesite="Lax", secure=secure
+            cookie_name(secure=secure),
+            browser.secret,
+            max_age=seconds,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=secure,
         )
 
 

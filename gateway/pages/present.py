@@ -1,7 +1,7 @@
 """What a page says about a link: pure functions from rows to words."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.pages.languages import N_, ngettext
@@ -32,14 +32,23 @@ class Asker:
     device: str
     system: str
     age: str
+    network: str | None = None
+    """From where, compared with this browser; None where that is not known."""
 
 
-def asker(link: Link, now: int) -> Asker:
-    """Return what to tell a person about the request they are asked to allow."""
+def asker(link: Link, now: int, *, networks: Sequence[str | None] = ()) -> Asker:
+    """Return what to tell a person about the request they are asked to allow.
+
+    Args:
+        link: the link.
+        now: by the database's clock.
+        networks: what may stand for this browser's own network.
+    """
     return Asker(
         device=device(link.device),
         system=system(link.household_id),
         age=_age(now - link.requested_at),
+        network=_network(link.network, networks),
     )
 
 
@@ -90,12 +99,11 @@ def chosen(providers: Mapping[str, ProviderSettings], name: str | None) -> str |
 
 
 def choices(
-    providers: Mapping[str, ProviderSettings], service: ServiceSettings, address: Callable[..., str]
+    providers: Mapping[str, ProviderSettings], service: ServiceSettings, address: Callable[[str], str]
 ) -> tuple[Choice, ...]:
     """Return what to offer; nothing where there is only one place to sign in."""
     offered = tuple(
-        Choice(name=name, title=title(providers, name, service), address=address(**{"with": name}))
-        for name in providers
+        Choice(name=name, title=title(providers, name, service), address=address(name)) for name in providers
     )
     return offered if len(offered) > 1 else ()
 
@@ -134,6 +142,11 @@ def not_judged(outcome: AttemptOutcome | None, provider: str) -> str | None:
             "%(provider)s knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account.",
             provider=provider,
         )
+    if outcome is AttemptOutcome.INCOMPLETE:
+        return _(
+            "%(provider)s did not confirm who you are: what it sent was used already, or is too old. Please sign in again.",
+            provider=provider,
+        )
     return None
 
 
@@ -153,6 +166,34 @@ def too_many(seconds: int) -> str:
     )
 
 
+def way_problem(went: str, *, provider: str) -> str | None:
+    """Return what became of a way to a provider, in words, or None."""
+    if went == "away":
+        return _(
+            "%(provider)s cannot be reached just now. Nothing is lost: please try again in a moment.",
+            provider=provider,
+        )
+    if went == "denied":
+        return _(
+            "You did not sign in at %(provider)s. Nothing was linked; you can try again, or decline below.",
+            provider=provider,
+        )
+    if went == "wrong":
+        return _(
+            "%(provider)s could not sign you in. Nothing is lost: please try again in a moment.",
+            provider=provider,
+        )
+    return None
+
+
+def is_limited(view: LinkView, submission: str | None) -> bool:
+    """Tell whether this browser's last attempt was not looked at, since there were too many."""
+    return any(
+        attempt.submission_id == submission and attempt.outcome is AttemptOutcome.LIMITED
+        for attempt in view.attempts
+    )
+
+
 def way_back(callback_path: str) -> str | None:
     """Return the address that opens the Sonos app again, exactly as Sonos gave it, or None if it is not one of Sonos's."""
     return callback_path if _CALLBACK.fullmatch(callback_path) else None
@@ -165,6 +206,17 @@ def device(device: Device) -> str:
         if sign in told:
             return _(words)
     return _("a device that did not say what it is")
+
+
+def _network(asked_from: str | None, here: Sequence[str | None]) -> str | None:
+    """Return whether the request came from the network of this browser: a hint, which people on a mobile network do without."""
+    if asked_from is None or None in here or not here:
+        return None
+    if asked_from in here:
+        return _("the network that this device is on")
+    return _(
+        "another network than this device is on. That is normal with mobile data, with a VPN, or when the Sonos app is somewhere else. If somebody sent you this page, decline"
+    )
 
 
 def system(household_id: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from gateway.context import GatewayContext
+from gateway.pages.departures import ProviderPages
 from gateway.pages.entry import EntryPages
 from gateway.pages.household import HouseholdPages
 from gateway.pages.looks import Asset
@@ -18,13 +19,15 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
     Raises:
         SettingsError: a logo or a template of the operator's own cannot be used.
     """
-    links, entry = LinkPages(context), EntryPages(context)
+    links, entry, providers = LinkPages(context), EntryPages(context), ProviderPages(context)
     pages = open_pages(context.settings)
     routes = [
         web.get("/link/{code}", links.show),
         web.post("/link/{code}/sign-in", links.sign_in),
         web.post("/link/{code}/approve", links.approve),
         web.post("/link/{code}/decline", links.decline),
+        web.get("/link/{code}/with/{provider}", providers.leave),
+        web.get("/callback/{provider}", providers.come_back),
         web.get("/enter", entry.show),
         web.post("/enter", entry.enter),
         web.get("/enter/{service}", entry.show),

@@ -13,8 +13,9 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from gateway import counting
 from gateway.context import GatewayContext
-from gateway.network import network_of
+from gateway.network import network_id, network_of
 from gateway.pages import browser as browsers
 from gateway.pages import present
 from gateway.pages.browser import Browser
@@ -55,7 +56,11 @@ class Visit:
     providers: Mapping[str, ProviderSettings]
     """Where the people of the service sign in, by name, in the order in which they are offered."""
     browser: Browser
+    network: str
+    """The address prefix it comes from."""
     correlation_id: str
+    went: str
+    """What became of a way to a provider, in a word of ours; see `present.way_problem`."""
 
     @property
     def link_id(self) -> str:
@@ -66,6 +71,11 @@ class Visit:
     def browser_id(self) -> str:
         """Return the id under which the link remembers this browser."""
         return self.browser.id_for(self.link_id)
+
+    @property
+    def place(self) -> str:
+        """Return what stands for this browser where an account is signed in to from it again."""
+        return self.browser.id_for(f"sign in {self.service}")
 
     def takes_password(self, provider: str) -> bool:
         """Tell whether people sign in there with a name and a password on our page."""
@@ -98,9 +108,13 @@ class LinkPages:
             submission=submission,
             approved="approved" in request.query,
         )
+        if name == "sign_in" and view and present.is_limited(view, submission):
+            return self._too_many(visit, self._context.settings.limits.longest_delay)
         chosen = present.chosen(visit.providers, request.query.get("with"))
         response = page(name, visit.settings, self._values(visit, view, submission, chosen))
-        browsers.remember(response, visit.browser, secure=self._context.settings.secure)
+        settings = self._context.settings
+        known = settings.limits.known if name == "confirm" else None
+        browsers.remember(response, visit.browser, secure=settings.secure, seconds=known)
         return response
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
@@ -115,6 +129,21 @@ class LinkPages:
         evidence = LoginEvidence(
             name=form.get("name", "")[:LONGEST_FIELD], password=form.get("password", "")[:LONGEST_FIELD]
         )
+        counted = counting.counted(
+            evidence,
+            service=visit.service,
+            provider=provider,
+            network=network_id(visit.network, self._cookie_keys[0]),
+            place=visit.place,
+            key=self._cookie_keys[0],
+        )
+        try:
+            decision = await counting.decision_on(counted, self._context)
+        except StoreUnavailable:
+            return self._try_again(visit)
+        if decision.wait:
+            log.info("sign-in limited", wait_s=decision.wait, correlation_id=visit.correlation_id)
+            return self._too_many(visit, decision.wait)
         event = LinkLoginSubmitted(
             service=visit.service,
             gateway=self._context.gateway_id,
@@ -128,6 +157,7 @@ class LinkPages:
                 recipient=self._context.public_keys.auth_worker_box[0].public,
                 bound_to=evidence_identity(visit.link_id, submission_id),
             ),
+            counted=counted,
         )
         return await self._send(visit, event, visit.address(**{"with": provider}, attempt=submission_id))
 
@@ -184,8 +214,9 @@ class LinkPages:
             raise web.HTTPForbidden(reason="The form is not from this browser; open the link again")
         return visit, fields
 
-    def _visit(self, request: web.Request) -> Visit | None:
-        code = request.match_info["code"]
+    def _visit(self, request: web.Request, code: str | None = None) -> Visit | None:
+        """Return the visit of a request whose link code stands in its path, or was brought back from a provider."""
+        code = code or request.match_info["code"]
         for name, settings in self._context.settings.services.items():
             verified = link_code.verify(
                 code, keys=self._context.link_code_keys, service=name, now=self._context.clock.now()
@@ -200,7 +231,13 @@ class LinkPages:
                     browser=browsers.recognise(
                         request, self._context.random, secure=self._context.settings.secure
                     ),
+                    network=network_of(
+                        peer=request.remote,
+                        forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+                        trusted_proxies=self._context.settings.trusted_proxies,
+                    ),
                     correlation_id=self._context.new_id(),
+                    went=request.query.get("went", ""),
                 )
         return None
 
@@ -210,32 +247,55 @@ class LinkPages:
         if view is None:
             return {"address": visit.address()}
         limit = self._context.settings.link.max_password_failures
+        title = present.title(visit.providers, chosen, visit.settings)
         return {
             "address": visit.address(),
             "form_token": visit.browser.form_token(self._cookie_keys[0], visit.link_id),
-            "asker": present.asker(view.link, view.now),
+            "asker": present.asker(
+                view.link, view.now, networks=[network_id(visit.network, key) for key in self._cookie_keys]
+            ),
             "account": view.account,
             "provider": chosen,
-            "choices": present.choices(visit.providers, visit.settings, visit.address),
-            "problem": present.sign_in_problem(
-                view,
-                submission=submission,
-                limit=limit,
-                provider=present.title(visit.providers, chosen, visit.settings),
+            "provider_title": title,
+            "departure": self._departure(visit, chosen),
+            "choices": present.choices(
+                visit.providers,
+                visit.settings,
+                lambda name: self._departure(visit, name) or visit.address(**{"with": name}),
             ),
+            "problem": present.way_problem(visit.went, provider=title)
+            or present.sign_in_problem(view, submission=submission, limit=limit, provider=title),
             "way_back": present.way_back(view.link.callback_path),
         }
 
+    def _departure(self, visit: Visit, provider: str | None) -> str | None:
+        """Return the address that sends the browser on to a provider; None if people type a password here."""
+        if provider is None or visit.takes_password(provider):
+            return None
+        token = visit.browser.form_token(self._cookie_keys[0], leaving(visit.link_id, provider))
+        return f"{visit.address()}/with/{provider}?{urlencode({'token': token})}"
+
     @property
     def _cookie_keys(self) -> tuple[bytes, ...]:
-        return tuple(key.secret for key in self._context.keys.cookie)
+        return self._context.cookie_keys
 
     def _nothing_here(self) -> web.StreamResponse:
         services = self._context.settings.services
         return page("expired", next(iter(services.values())), {}, status=404)
 
+    def _too_many(self, visit: Visit, seconds: int) -> web.StreamResponse:
+        values = {"address": visit.address(), "wait": present.too_many(seconds)}
+        response = page("slow_down", visit.settings, values, status=429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+
     def _try_again(self, visit: Visit) -> web.StreamResponse:
         return page("try_again", visit.settings, {"address": visit.address()}, status=503)
+
+
+def leaving(link_id: str, provider: str) -> str:
+    """Return what the token in the way to a provider is made out to."""
+    return f"{link_id} {provider}"
 
 
 def _submission(request: web.Request) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.messages import Event, TokenRefreshRequested
+from shared.messages import AccountRecheckRequested, Event, TokenRefreshRequested
 
 ALL_GATEWAYS = "all"
 """Routing key of results that every gateway has to see."""
@@ -22,9 +22,10 @@ ALL_GATEWAYS = "all"
 RETRY_DELAYS: tuple[float, ...] = (1, 5, 30, 120)
 """Seconds before the second, third, ... attempt; the last one repeats. Each is one queue at the broker."""
 
-LIFETIMES: Mapping[type[Event], float] = {TokenRefreshRequested: 30}
+LIFETIMES: Mapping[type[Event], float] = {TokenRefreshRequested: 30, AccountRecheckRequested: 900}
 """Kind -> seconds a published message is worth. A gateway waits a few seconds for a refresh, then Sonos asks again with a new
-one: after an outage the workers would only work off what nobody waits for, and let those wait who do."""
+one: after an outage the workers would only work off what nobody waits for, and let those wait who do. Whether a person is still
+there is asked again with the next refresh."""
 
 
 def delay_before(attempt: int, delays: Sequence[float] = RETRY_DELAYS) -> float:

@@ -9,6 +9,7 @@
     │   ├── LinkBurnt           too many wrong passwords
     │   └── LinkTaken           another browser or another account got there first
     ├── SignInRefused           this name and password do not belong together
+    ├── SignInIncomplete        what came back from an identity provider proves nothing: sign in again
     ├── AccountDisabled         the account may not be used
     ├── AccountUnsupported      an account of this tier may not be used with Sonos
     ├── SessionUnknown          not a session id of ours, or its time is over
@@ -17,6 +18,7 @@
     ├── ReauthorizationNeeded   the household has to link again
     │   └── ReuseDetected       an old generation came back: theft, the family ends
     └── TryAgainLater           nothing is wrong with the caller; our side cannot answer now
+        └── TooManyTries        a budget of wrong passwords is used up: wait; nothing is unlinked by it
 
 The message of a refusal is its class docstring unless the raise gives a better one.
 """
@@ -61,6 +63,10 @@ class SignInRefused(Refusal):
     """The name and the password do not belong together."""
 
 
+class SignInIncomplete(Refusal):
+    """What came back from the identity provider proves nothing; sign in again."""
+
+
 class AccountDisabled(Refusal):
     """The account is disabled."""
 
@@ -91,3 +97,12 @@ class ReuseDetected(ReauthorizationNeeded):
 
 class TryAgainLater(Refusal):
     """The service cannot answer right now; nothing is lost by asking again."""
+
+
+class TooManyTries(TryAgainLater):
+    """Too many wrong passwords were tried lately; this one was not looked at."""
+
+    def __init__(self, wait: int = 0) -> None:
+        super().__init__()
+        self.wait = wait
+        """Seconds after which one more may be tried."""

@@ -16,6 +16,16 @@ from shared.domain import errors
 BACK_END = "back-end"
 """In place of a browser: the service's own back end has signed the person in. No browser's hash looks like this."""
 
+ORDER_SECONDS = 10
+"""Links that were asked for closer together may be one request that was sent twice, and may be written in any order."""
+APP = "app"
+"""In place of a browser: the service's own app says no, and nobody has signed in."""
+
+
+def app_of(account_id: str) -> str:
+    """Return what stands in place of a browser where an account's own app has signed in: another account is another browser."""
+    return f"{APP}:{account_id}"
+
 
 class LinkState(StrEnum):
     """Where a link stands."""
@@ -31,7 +41,7 @@ class LinkState(StrEnum):
     FAILED = "failed"
     """Too many wrong passwords."""
     EXPIRED = "expired"
-    """Never stored: an unfinished link whose time is over."""
+    """An unfinished link whose time is over. Stored only where its time was cut short: it gave way to a newer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,8 @@ class Link:
     """Hash of the secret in the cookie of the browser that signed in."""
     grant_id: str | None = None
     version: int = 1
+    network: str | None = None
+    """Keyed hash of the address prefix from which the link was asked for, if that tells anything."""
 
     def state_at(self, now: int) -> LinkState:
         """Return the state that counts at *now*: an unfinished link expires by itself."""
@@ -121,6 +133,26 @@ def decline(link: Link, *, browser: str, now: int) -> Link:
 def burn(link: Link, *, failures: int, limit: int, now: int) -> Link:
     """End a link on which *failures* passwords were wrong, once they reach *limit*."""
     return link if failures < limit else fail(link, now=now)
+
+
+def supersedes(new: Link, old: Link, *, asked_seconds_ago: int) -> bool:
+    """Tell whether the asking device has begun anew, so that nobody can be waiting for the older link any more.
+
+    Never a link that somebody has signed in to, never for a device that did not say what it is, and not where the two came so close
+    together, or the newer one so late, that their order is in doubt (docs/decisions/0016).
+    """
+    return (
+        old.state is LinkState.REQUESTED
+        and (old.service, old.household_id, old.device) == (new.service, new.household_id, new.device)
+        and new.device != Device()
+        and new.requested_at - old.requested_at >= ORDER_SECONDS
+        and abs(asked_seconds_ago) < ORDER_SECONDS
+    )
+
+
+def supersede(link: Link) -> Link:
+    """End a link that nobody has signed in to, since its device has a newer one."""
+    return replace(link, state=LinkState.EXPIRED, version=link.version + 1)
 
 
 def fail(link: Link, *, now: int) -> Link:

@@ -4,19 +4,32 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 `LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
 """
 
+from shared.settings.addresses import is_safe_address
+from shared.settings.apps import (
+    ActionSettings,
+    AppSettings,
+    IntrospectionSettings,
+    JwksSettings,
+    UserinfoSettings,
+)
 from shared.settings.brand import BrandSettings
-from shared.settings.checks import split_address
+from shared.settings.checks import split_address, webhook_key
+from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.loading import SettingsError, load
 from shared.settings.model import Settings
 from shared.settings.providers import (
     LOCAL,
     PROVIDER_TYPES,
     AudiobookshelfProviderSettings,
+    ClaimSettings,
     HttpProviderSettings,
     JellyfinProviderSettings,
     LocalProviderSettings,
+    OAuth2ProviderSettings,
+    OidcProviderSettings,
     ProviderSection,
     ProviderSettings,
+    RedirectSection,
     SubsonicProviderSettings,
 )
 from shared.settings.sections import (
@@ -27,6 +40,7 @@ from shared.settings.sections import (
     Auth,
     ContentSettings,
     ServiceSettings,
+    WebhookSettings,
 )
 
 __all__ = [
@@ -34,21 +48,35 @@ __all__ = [
     "LONGEST_ISSUER",
     "PREFIX",
     "PROVIDER_TYPES",
+    "AccountEventSettings",
+    "ActionSettings",
     "ApiClientSettings",
     "ApiRole",
+    "AppSettings",
     "AudiobookshelfProviderSettings",
     "Auth",
     "BrandSettings",
+    "ClaimSettings",
     "ContentSettings",
     "HttpProviderSettings",
+    "IntrospectionSettings",
     "JellyfinProviderSettings",
+    "JwksSettings",
     "LocalProviderSettings",
+    "OAuth2ProviderSettings",
+    "OidcProviderSettings",
     "ProviderSection",
     "ProviderSettings",
+    "RecheckSettings",
+    "RedirectSection",
     "ServiceSettings",
     "Settings",
     "SettingsError",
     "SubsonicProviderSettings",
+    "UserinfoSettings",
+    "WebhookSettings",
+    "is_safe_address",
     "load",
     "split_address",
+    "webhook_key",
 ]

@@ -1,13 +1,18 @@
 """What the settings must be together: a table of what is wrong, and the way out."""
 
+import base64
+import binascii
 from urllib.parse import urlsplit
 
-from shared.settings.addresses import address_checks
+from shared.settings.app_checks import app_checks
 from shared.settings.brand import unreadable
+from shared.settings.lifecycle_checks import lifecycle_checks
 from shared.settings.model import Settings
+from shared.settings.provider_checks import address_checks
 from shared.settings.providers import LOCAL
 from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX, ServiceSettings
 
+WEBHOOK_PREFIX = "whsec_"
 RESERVED = {"api", "anonymous"}
 """Providers of accounts that nobody signs in to."""
 
@@ -95,7 +100,25 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             )
             for name, provider in settings.providers.items()
         ),
+        *(
+            row
+            for name, service in settings.services.items()
+            for row in app_checks(name, service, set(service.providers or settings.providers))
+        ),
+        *lifecycle_checks(settings),
         *(row for name, provider in settings.providers.items() for row in address_checks(name, provider)),
+        (
+            settings.limits.longest_delay < settings.limits.first_delay,
+            f"{PREFIX}LIMITS__LONGEST_DELAY: below `first_delay`; set at least {settings.limits.first_delay}",
+        ),
+        (
+            settings.webhook is not None and not ENDPOINT.fullmatch(settings.webhook.url),
+            "webhook.url: write it like https://api.example.com/hooks/latchkey, without user, password and fragment",
+        ),
+        (
+            settings.webhook is not None and webhook_key(settings.webhook.secret.get_secret_value()) is None,
+            "webhook.secret: not `whsec_` and 24 to 64 bytes in base64; make one with `echo whsec_$(openssl rand -base64 32)`",
+        ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
         *(
             (
@@ -114,6 +137,15 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             f"{PREFIX}TEMPLATES_DIR: {settings.templates_dir} is no folder that can be read; correct the path or unset it",
         ),
     ]
+
+
+def webhook_key(secret: str) -> bytes | None:
+    """Return the key that a webhook's secret stands for; None if it is none."""
+    try:
+        key = base64.b64decode(secret.removeprefix(WEBHOOK_PREFIX), validate=True)
+    except binascii.Error:
+        return None
+    return key if secret.startswith(WEBHOOK_PREFIX) and 24 <= len(key) <= 64 else None
 
 
 def _wants_passwords(service: ServiceSettings) -> bool:

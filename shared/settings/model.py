@@ -10,20 +10,27 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
+from shared.domain.limits import Budget, Limits
 from shared.domain.session import SessionRules
+from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.providers import ProviderSettings, only_local
 from shared.settings.sections import (
     NAME,
     PREFIX,
     ApiClientSettings,
     ApiKeySettings,
+    LimitSettings,
     LinkSettings,
     RefreshSettings,
     RetentionSettings,
     ServiceSettings,
     SessionSettings,
     TokenSettings,
+    WebhookSettings,
 )
+
+NETWORK_MEMORY = 3600
+"""Seconds for which a wrong password counts against a network: thousands of people may share one."""
 
 
 class Settings(BaseSettings):
@@ -76,10 +83,16 @@ class Settings(BaseSettings):
     """The programs that may use `/oauth/introspect` and `/oauth/revoke`, by client id."""
     api_keys: dict[Annotated[str, Field(pattern=NAME)], ApiKeySettings] = {}
     """Keys of the service's own back end; without one there is no API."""
+    recheck: dict[Annotated[str, Field(pattern=NAME)], RecheckSettings] = Field(default_factory=dict)
+    """The providers, by name, that are asked again whether people are still there; see `docs/account-lifecycle.md`."""
+    account_events: AccountEventSettings = AccountEventSettings()
     link: LinkSettings = LinkSettings()
     tokens: TokenSettings = TokenSettings()
     refresh: RefreshSettings = RefreshSettings()
     sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
+    webhook: WebhookSettings | None = None
+    """Tells the service of new links."""
     retention: RetentionSettings = RetentionSettings()
 
     @property
@@ -96,6 +109,10 @@ class Settings(BaseSettings):
         """Return the providers of a service, in the order in which people are offered them."""
         names = self.services[service].providers or tuple(self.providers)
         return {name: self.providers[name] for name in names}
+
+    def redirect_uri(self, provider: str) -> str:
+        """Return where a provider sends people back to; each has its own, so that none is taken for another."""
+        return f"{self.public_url}/callback/{provider}"
 
     def password_provider(self, service: str) -> str:
         """Return the provider that judges a name and a password where nobody can choose: the first that takes them.
@@ -121,6 +138,18 @@ class Settings(BaseSettings):
     def session_rules(self) -> SessionRules:
         """Return what the rules of sessions need to know."""
         return SessionRules(idle=self.sessions.idle, absolute=self.sessions.absolute, most=self.sessions.most)
+
+    @property
+    def guessing(self) -> Limits:
+        """Return what the rules about wrong passwords need to know."""
+        limits = self.limits
+        return Limits(
+            place=Budget(free=limits.place_tries, memory=limits.memory),
+            account=Budget(free=limits.account_tries, memory=limits.memory),
+            network=Budget(free=limits.network_tries, memory=min(NETWORK_MEMORY, limits.memory)),
+            first_delay=limits.first_delay,
+            longest_delay=limits.longest_delay,
+        )
 
     @classmethod
     def settings_customise_sources(

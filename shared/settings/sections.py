@@ -3,11 +3,13 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, SecretStr
 
 from shared.domain.account import AccountTier
 from shared.domain.grant import ReusePolicy, TokenKind
 from shared.domain.link_code import LONGEST_LIFETIME
+from shared.settings.apps import AppSettings
+from shared.settings.base import Section as Section  # noqa: PLC0414 - sections of other modules have it from here
 from shared.settings.brand import BrandSettings
 
 PREFIX = "LATCHKEY_"
@@ -20,12 +22,6 @@ ApiRole = Literal["introspect", "revoke"]
 Seconds = Annotated[int, Field(gt=0)]
 Auth = Literal["link", "session_id", "stateless", "anonymous"]
 """How households of a service prove who they are."""
-
-
-class Section(BaseModel):
-    """What every section of the settings is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class CreateAccountSettings(Section):
@@ -59,7 +55,9 @@ class ServiceSettings(Section):
     """What people call the service; shown on every page."""
     brand: BrandSettings = BrandSettings()
     app_url: str | None = Field(None, max_length=2048)
-    """Deep link into the service's app, with `{linkCode}`, `{householdId}` and `{callbackPath}`; none: browser only."""
+    """Deep link into the service's app, with `{linkCode}`, `{householdId}`, `{callbackPath}`, `{state}` and `{redirectUri}`; none: browser only."""
+    app: AppSettings | None = None
+    """More about that app; see `docs/app-authentication.md`."""
     sign_in_string_id: str = "SIGN_IN"
     """Id of the sign-in button's label in the strings registered with Sonos."""
     typed_codes: bool = False
@@ -162,10 +160,40 @@ class SessionSettings(Section):
     """Seconds a call waits for its credentials to be judged before Sonos is asked to come again."""
 
 
+class LimitSettings(Section):
+    """How many wrong passwords are free before a wait, which then doubles with each further one; see `docs/limits.md`."""
+
+    place_tries: int = Field(5, ge=1, le=100)
+    """For one account, from one network, browser or household."""
+    account_tries: int = Field(20, ge=1, le=1000)
+    """For one account, from everywhere where it was never signed in to; who signed in there before is not concerned."""
+    network_tries: int = Field(50, ge=1, le=100_000)
+    """From one network (/24 or /48) within an hour, whatever the account; a browser or household that signed in before is not concerned."""
+    first_delay: int = Field(30, ge=1, le=3600)
+    """Seconds of the first wait."""
+    longest_delay: int = Field(1800, ge=1, le=86400)
+    """Seconds of the longest wait."""
+    memory: int = Field(86400, ge=60, le=30 * 86400)
+    """Seconds for which a wrong password counts against an account."""
+    known: int = Field(180 * 86400, ge=3600)
+    """Seconds for which a network, browser or household is remembered after a sign-in."""
+
+
+class WebhookSettings(Section):
+    """Where the service is told of new links; see `docs/limits.md`."""
+
+    url: str = Field(max_length=2048)
+    """Address that gets a signed POST for each new link, such as `https://api.example.com/hooks/latchkey`."""
+    secret: SecretStr
+    """`whsec_` and 24 to 64 random bytes in base64: `echo whsec_$(openssl rand -base64 32)`."""
+
+
 class RetentionSettings(Section):
     """What is deleted when."""
 
     links: Seconds = 7 * 86400
     """Seconds an expired link is kept, to tell afterwards what happened."""
+    notices: Seconds = 90 * 86400
+    """Seconds for which it is kept that a household was linked."""
     interval: Seconds = 60
     """Seconds between two rounds of deletion."""

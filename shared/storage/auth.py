@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account, AccountStatus
-from shared.domain.link import Link
+from shared.domain.limits import Counted, Tries
+from shared.domain.link import Link, LinkState
 from shared.domain.session import Session
 from shared.domain.typed_code import GUESS_WINDOW
 from shared.domain.upgrade import Upgrade
@@ -21,16 +22,18 @@ from shared.storage.base import (
 from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
-from shared.storage.link_transaction import SqlLinkTransaction
+from shared.storage.lifecycle_transaction import SqlLifecycleTransaction
 from shared.storage.rows import (
     account_from,
     account_values,
     attempt_from,
     code_entry_from,
     code_entry_values,
+    link_from,
     link_values,
     local_user_from,
     local_user_values,
+    notice_from,
     session_from,
     session_values,
     typed_code_values,
@@ -39,14 +42,19 @@ from shared.storage.rows import (
 from shared.storage.schema import (
     accounts,
     code_entries,
+    known_places,
     links,
     local_users,
     login_attempts,
+    notices,
     sessions,
+    sign_in_tries,
     typed_codes,
     upgrades,
 )
 from shared.storage.session import begin
+from shared.storage.tried import KEYS, TRIES, parameters, tries_from
+from shared.storage.tries import Notice, TryOutcome
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdWrites
 from shared.storage.writes import upsert
@@ -56,6 +64,27 @@ _ATTEMPTS = (
     .where(login_attempts.c.link_id == bindparam("link_id"))
     .order_by(login_attempts.c.attempt_id)
 )
+_ASKED_FOR = select(links).where(
+    links.c.household_id == bindparam("household_id"),
+    links.c.service == bindparam("service"),
+    links.c.state == LinkState.REQUESTED.value,
+    links.c.expires_at > now_seconds(),
+)
+_NOTICE = select(notices).where(notices.c.notice_id == bindparam("notice_id"))
+_TRY = select(sign_in_tries).where(sign_in_tries.c.try_id == bindparam("try_id"))
+_END_TRY = update(sign_in_tries).where(
+    sign_in_tries.c.try_id == bindparam("ended"), sign_in_tries.c.outcome.is_(None)
+)
+_FORGET_SECONDS = 600
+"""How long a try that does not count stays, for a redelivery."""
+_SHORT_LIVED = {"outcome": bindparam("new_outcome"), "expires_at": now_seconds() + _FORGET_SECONDS}
+_END_TRIES = {
+    TryOutcome.REFUSED: _END_TRY.values(outcome=bindparam("new_outcome")),
+    # Only the account's other tries are compared with it.
+    TryOutcome.REPEATED: _END_TRY.values(_SHORT_LIVED | dict.fromkeys(KEYS[1:])),
+    TryOutcome.LIMITED: _END_TRY.values(_SHORT_LIVED | dict.fromkeys(KEYS)),
+    TryOutcome.OVER: _END_TRY.values(_SHORT_LIVED | dict.fromkeys(KEYS)),
+}
 _LOCAL_USERS = select(local_users).where(local_users.c.service == bindparam("service"))
 _LOCAL_USER = _LOCAL_USERS.where(local_users.c.name == bindparam("name"))
 _SET_STATUS = (
@@ -89,7 +118,7 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlHouseholdWrites, SqlLinkTransaction, AuthTransaction):
+class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, AuthTransaction):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:
@@ -124,6 +153,53 @@ class SqlAuthTransaction(SqlHouseholdWrites, SqlLinkTransaction, AuthTransaction
         """Return which guesses of a browser, and of its network, count now."""
         found = await self._session.execute(GUESSES, {"browser": browser, "network": network})
         return guesses_from(found.all())
+
+    async def links_asked_for(self, *, service: str, household_id: str) -> tuple[Link, ...]:
+        """Return the links of a household that nobody has signed in to yet, and that have not expired."""
+        rows = await self._session.execute(_ASKED_FOR, {"service": service, "household_id": household_id})
+        return tuple(link_from(row) for row in rows.mappings())
+
+    async def tries(self, counted: Counted, *, other_than: str = "") -> Tries:
+        """Return what counts under these keys now, but for one try."""
+        found = await self._session.execute(TRIES, parameters(counted, other_than))
+        return tries_from(found.all())
+
+    async def insert_try(self, try_id: str, *, service: str, counted: Counted, memory: int) -> bool:
+        """Record that a password was offered; False if this try was recorded before."""
+        now = self._session.now
+        values = {
+            "try_id": try_id,
+            "service": service,
+            **{key: getattr(counted, key) for key in KEYS},
+            "tag": counted.tag,
+            "outcome": None,
+            "tried_at": now,
+            "expires_at": now + memory,
+        }
+        return await self._session.insert_new(sign_in_tries, values)
+
+    async def try_outcome(self, try_id: str) -> TryOutcome | None:
+        """Return how a try ended; None while it has not."""
+        row = await self._session.first(_TRY, {"try_id": try_id})
+        return None if row is None or row["outcome"] is None else TryOutcome(row["outcome"])
+
+    async def end_try(self, try_id: str, outcome: TryOutcome) -> None:
+        """Record how a try ended; the first word stays."""
+        await self._session.execute(_END_TRIES[outcome], {"ended": try_id, "new_outcome": outcome.value})
+
+    async def know_places(self, places: Sequence[str], *, service: str, seconds: int) -> None:
+        """Remember where an account was signed in to just now."""
+        now = self._session.now
+        statement = upsert(self._session.dialect, known_places, ("place",), ("since", "expires_at"))
+        # In one order everywhere, so that two sign-ins cannot wait for each other.
+        for place in sorted(places):
+            values = {"place": place, "service": service, "since": now, "expires_at": now + seconds}
+            await self._session.execute(statement, values)
+
+    async def notice(self, notice_id: str) -> Notice | None:
+        """Return a notice."""
+        row = await self._session.first(_NOTICE, {"notice_id": notice_id})
+        return None if row is None else notice_from(row)
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
         """Return the judged attempts on a link, oldest first."""

@@ -20,6 +20,9 @@ from shared.domain.link import Link
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
+from shared.storage.lifecycle import LifecycleTransaction
+from shared.storage.providers import ProviderReads, ProviderTransaction
+from shared.storage.tries import NoticeReads, NoticeWrites, TryReads, TryTransaction
 from shared.storage.visits import HouseholdErasure, HouseholdReads, HouseholdWrites
 
 
@@ -39,8 +42,14 @@ class AttemptOutcome(StrEnum):
     """Name and password do not belong together."""
     NOT_ALLOWED = "not_allowed"
     """The provider knows the person, and says that this account may not be used here; does not count against the link."""
+    TAKEN = "taken"
+    """Good evidence, but another account or browser has the link; does not count against the link."""
+    INCOMPLETE = "incomplete"
+    """What came back from the provider proves nothing: sign in again; does not count against the link."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked; does not count against the link."""
+    LIMITED = "limited"
+    """Too many wrong passwords lately: nobody looked at this one; does not count against the link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +117,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, HouseholdReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -173,11 +182,25 @@ class LinkTransaction(UpgradeReads, Protocol):
         ...
 
 
-class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, HouseholdWrites, Protocol):
+class AuthTransaction(
+    LinkTransaction,
+    LegacyWrites,
+    CodeTransaction,
+    ProviderTransaction,
+    LifecycleTransaction,
+    TryTransaction,
+    NoticeReads,
+    HouseholdWrites,
+    Protocol,
+):
     """What auth_worker may do."""
 
     async def insert_link(self, link: Link) -> bool:
         """Insert a link; False if it was there already."""
+        ...
+
+    async def links_asked_for(self, *, service: str, household_id: str) -> tuple[Link, ...]:
+        """Return the links of a household that nobody has signed in to yet, and that have not expired."""
         ...
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
@@ -217,7 +240,7 @@ class AuthTransaction(LinkTransaction, LegacyWrites, CodeTransaction, HouseholdW
         ...
 
 
-class TokenTransaction(LinkTransaction, HouseholdErasure, Protocol):
+class TokenTransaction(LinkTransaction, NoticeWrites, HouseholdErasure, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -256,7 +279,7 @@ class TokenTransaction(LinkTransaction, HouseholdErasure, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete deliveries, sessions, visits, upgrades, typed codes and entries that have expired, and old links.
+        """Delete what has expired: deliveries, sessions, visits, upgrades, typed codes, entries, tries, places, notices, told ends, old links.
 
         Links go when they expired before *links_before*.
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account
 from shared.domain.grant import GrantStatus
+from shared.domain.limits import Counted, Tries
 from shared.domain.revocation import Selection
 from shared.storage import selecting
 from shared.storage.base import GrantView, LinkView, PollView, ReadStore
@@ -20,6 +21,7 @@ from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
+from shared.storage.providers import ProviderMetadataView
 from shared.storage.rows import (
     account_from,
     attempt_from,
@@ -28,6 +30,7 @@ from shared.storage.rows import (
     grant_from,
     link_from,
     origin_from,
+    provider_metadata_from,
     session_from,
     split,
     visit_from,
@@ -41,11 +44,13 @@ from shared.storage.schema import (
     grants,
     links,
     login_attempts,
+    provider_metadata,
     sessions,
     typed_codes,
     visits,
 )
 from shared.storage.session import fetch
+from shared.storage.tried import TRIES, parameters, tries_from
 from shared.storage.version import check
 from shared.storage.visits import AuditView, SystemView, VisitView
 
@@ -124,6 +129,10 @@ _ENTRY = (
     .where(code_entries.c.entry_id == bindparam("entry_id"))
 )
 
+_PROVIDER_METADATA = select(
+    provider_metadata, (now_seconds() - provider_metadata.c.fetched_at).label("age")
+).where(provider_metadata.c.provider == bindparam("provider"))
+
 
 class SqlReadStore(ReadStore):
     """See the port."""
@@ -186,6 +195,10 @@ class SqlReadStore(ReadStore):
         """Return which guesses of a browser, and of its network, count now."""
         return guesses_from(await fetch(self._engine, GUESSES, {"browser": browser, "network": network}))
 
+    async def tries(self, counted: Counted, *, other_than: str = "") -> Tries:
+        """Return what counts under these keys now."""
+        return tries_from(await fetch(self._engine, TRIES, parameters(counted, other_than)))
+
     async def code_entry(self, entry_id: str) -> EntryView | None:
         """Return how a typed code was judged, and the sealed link code it stands for."""
         rows = await fetch(self._engine, _ENTRY, {"entry_id": entry_id})
@@ -220,6 +233,14 @@ class SqlReadStore(ReadStore):
         """Return what happened to an account, latest first."""
         rows = await fetch(self._engine, _EVENTS, {"account_id": account_id, "limit": limit})
         return tuple(audit_from(next(split(row, audit_events))) for row in rows)
+
+    async def provider_metadata(self, provider: str) -> ProviderMetadataView | None:
+        """Return what is known of a provider."""
+        rows = await fetch(self._engine, _PROVIDER_METADATA, {"provider": provider})
+        if not rows:
+            return None
+        (row,) = split(rows[0], provider_metadata)
+        return ProviderMetadataView(metadata=provider_metadata_from(row), age=rows[0].age)
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""

@@ -20,6 +20,8 @@ from shared.storage.base import (
     LoginAttempt,
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
+from shared.storage.providers import ProviderMetadata
+from shared.storage.tries import Notice
 from shared.storage.visits import AuditView, Origin
 
 Values = dict[str, Any]
@@ -104,6 +106,7 @@ def link_values(link: Link) -> Values:
         "browser": link.browser,
         "grant_id": link.grant_id,
         "version": link.version,
+        "network": link.network,
     }
 
 
@@ -122,6 +125,7 @@ def link_from(row: Found) -> Link:
         browser=row["browser"],
         grant_id=row["grant_id"],
         version=row["version"],
+        network=row["network"],
     )
 
 
@@ -269,6 +273,31 @@ def audit_from(row: Found) -> AuditView:
     return AuditView(
         at=row["at"], kind=row["kind"], household_id=row["household_id"], detail=json.loads(row["detail"])
     )
+
+
+def provider_metadata_values(metadata: ProviderMetadata, *, fetched_at: int) -> Values:
+    """Return the row of `provider_metadata` that says *metadata*."""
+    return {**asdict(metadata), "fetched_at": fetched_at}
+
+
+def provider_metadata_from(row: Found) -> ProviderMetadata:
+    """Return what a row of `provider_metadata` says of a provider."""
+    return ProviderMetadata(
+        provider=row["provider"],
+        issuer=row["issuer"],
+        authorization_endpoint=row["authorization_endpoint"],
+        iss_parameter=row["iss_parameter"],
+    )
+
+
+def notice_values(notice: Notice) -> Values:
+    """Return the row of `notices` that says *notice*, but for its end."""
+    return asdict(notice)
+
+
+def notice_from(row: Found) -> Notice:
+    """Return the notice that a row with all columns of `notices` says."""
+    return Notice(**{name: value for name, value in row.items() if name != "expires_at"})
 
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:

@@ -7,6 +7,7 @@ compares the two.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Identity,
@@ -65,7 +66,7 @@ links = Table(
     Column("link_id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("household_id", Text, nullable=False),
+    Column("household_id", Text, nullable=False, index=True),
     Column("hardware", Text, nullable=False),
     Column("os_version", Text, nullable=False),
     Column("app_name", Text, nullable=False),
@@ -76,6 +77,7 @@ links = Table(
     Column("browser", Text),
     Column("grant_id", Text),
     Column("version", Integer, nullable=False),
+    Column("network", Text),
 )
 
 login_attempts = Table(
@@ -110,6 +112,32 @@ code_entries = Table(
     Column("outcome", Text),
     Column("typed_id", Text),
     Column("entered_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What does not count loses its keys; the row stays a little longer, so that a redelivery is not counted again.
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("try_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("account", Text, index=True),
+    Column("network", Text, index=True),
+    Column("at_network", Text, index=True),
+    Column("at_place", Text, index=True),
+    Column("tag", Text, nullable=False),
+    Column("outcome", Text),
+    Column("tried_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# A place is a keyed hash of an account together with a network, a browser or a household: the row tells neither.
+known_places = Table(
+    "known_places",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
@@ -197,6 +225,70 @@ grant_origins = Table(
     Column("os_version", Text, nullable=False),
     Column("app_name", Text, nullable=False),
     Column("network", Text, nullable=False),
+)
+
+# Public, and of no service: a provider serves all that name it.
+provider_metadata = Table(
+    "provider_metadata",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("authorization_endpoint", Text, nullable=False),
+    Column("iss_parameter", Boolean, nullable=False),
+    Column("fetched_at", BigInteger, nullable=False),
+)
+
+# Ends with its account, like a session.
+provider_tokens = Table(
+    "provider_tokens",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+# Ends with its account, too.
+account_checks = Table(
+    "account_checks",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("claim", Text),
+    Column("next_at", BigInteger, nullable=False),
+    Column("doubt", Text, nullable=False),
+    Column("gone_at", BigInteger),
+    Column("version", Integer, nullable=False),
+)
+
+# Kept for as long as the same message could be taken again.
+told_ends = Table(
+    "told_ends",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What was done in an account's name, for its owner and for the service; ends with the account.
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column(
+        "account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("household_id", Text, nullable=False),
+    Column("grant_id", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("app_name", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 audit_events = Table(

@@ -12,18 +12,23 @@ from shared.domain.revocation import Selection
 from shared.storage import selecting
 from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.link_transaction import SqlLinkTransaction
-from shared.storage.rows import grant_from, grant_values
+from shared.storage.rows import grant_from, grant_values, notice_values
 from shared.storage.schema import (
     code_entries,
     deliveries,
     grants,
+    known_places,
     links,
+    notices,
     sessions,
+    sign_in_tries,
+    told_ends,
     typed_codes,
     upgrades,
     visits,
 )
 from shared.storage.session import begin
+from shared.storage.tries import Notice
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdErasure
 from shared.storage.writes import upsert
@@ -60,6 +65,7 @@ _DELETE_VISITS = _oldest(visits.c.visit_hash, visits.c.expires_at)
 _DELETE_UPGRADES = _oldest(upgrades.c.request_id, upgrades.c.expires_at)
 _DELETE_TYPED_CODES = _oldest(typed_codes.c.typed_id, typed_codes.c.expires_at)
 _DELETE_CODE_ENTRIES = _oldest(code_entries.c.entry_id, code_entries.c.expires_at)
+_DELETE_TOLD_ENDS = _oldest(told_ends.c.event_id, told_ends.c.expires_at)
 _DELETIONS = (
     _DELETE_DELIVERIES,
     _DELETE_SESSIONS,
@@ -67,6 +73,10 @@ _DELETIONS = (
     _DELETE_UPGRADES,
     _DELETE_TYPED_CODES,
     _DELETE_CODE_ENTRIES,
+    _DELETE_TOLD_ENDS,
+    _oldest(sign_in_tries.c.try_id, sign_in_tries.c.expires_at),
+    _oldest(known_places.c.place, known_places.c.expires_at),
+    _oldest(notices.c.notice_id, notices.c.expires_at),
 )
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
@@ -108,8 +118,12 @@ class SqlTokenTransaction(SqlHouseholdErasure, SqlLinkTransaction, TokenTransact
             {"delivery_id": delivery_id, "service": service, "sealed": sealed, "expires_at": expires_at},
         )
 
+    async def insert_notice(self, notice: Notice, *, expires_at: int) -> None:
+        """Write a notice, unless it is there."""
+        await self._session.insert_new(notices, notice_values(notice) | {"expires_at": expires_at})
+
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete what has expired of deliveries, sessions, visits, upgrades, typed codes and entries, and links before *links_before*."""
+        """Delete what has expired of `_DELETIONS`, and links before *links_before*."""
         # All of these are over in the very second of their expiry.
         expired = {"before": self.now + 1, "limit": limit}
         gone = 0

@@ -1,4 +1,4 @@
-"""The three shapes of writing, each built once: building a statement costs as much as a third of sending it."""
+"""The shapes of writing, each built once: building a statement costs as much as a third of sending it."""
 
 from functools import cache
 
@@ -13,15 +13,15 @@ Insert = postgresql.Insert | sqlite.Insert
 def insert_new(dialect: str, table: Table) -> Insert:
     """Return an INSERT of one row that does nothing where a key of it is taken; its parameters are the columns."""
     # Inline: a number that the database gives the row is not asked for, and not every role may read it.
-    return _insert(dialect, table).on_conflict_do_nothing().inline()
+    return insert(dialect, table).on_conflict_do_nothing().inline()
 
 
 @cache
 def upsert(dialect: str, table: Table, key: tuple[str, ...], brought: tuple[str, ...]) -> Insert:
     """Return an INSERT of one row that brings the columns *brought* to the row whose *key* is the same."""
-    insert = _insert(dialect, table)
-    return insert.on_conflict_do_update(
-        index_elements=key, set_={name: insert.excluded[name] for name in brought}
+    statement = insert(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=key, set_={name: statement.excluded[name] for name in brought}
     )
 
 
@@ -40,5 +40,6 @@ def swap(table: Table, changed: tuple[str, ...]) -> Update:
     )
 
 
-def _insert(dialect: str, table: Table) -> Insert:
+def insert(dialect: str, table: Table) -> Insert:
+    """Return an INSERT in the words of a dialect, `postgresql` or `sqlite`."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

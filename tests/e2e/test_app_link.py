@@ -19,6 +19,15 @@ app_url = "moonlight://link?code={linkCode}&home={householdId}&back={callbackPat
 app_url = "moonlight://join?back={callbackPath}"
 [services.radio]
 title = "Moonlight Radio"
+[services.phones]
+app_url = "moonlight://link?code={linkCode}"
+[services.phones.app]
+ios_url = "https://app.example.com/ios?code={linkCode}&state={state}&to={redirectUri}"
+failure_string_id = "APP_FAILED"
+failure_url = "https://help.example.com/app"
+failure_url_string_id = "HELP"
+install = { message_string_id = "INSTALL", url = "https://app.example.com/get", url_string_id = "GET_IT" }
+call_to_action = { message_string_id = "USE_YOUR_PHONE" }
 """
 
 
@@ -74,3 +83,46 @@ async def test_services_do_not_know_each_other(
     assert "Moonlight" in page.text
     assert "do not match" in unknown_there.text
     assert ["Client.NOT_LINKED_FAILURE", "Client.LoginUnauthorized"] == [answer.fault for answer in answers]
+
+
+IPHONE = {"hardware": "iPhone17,5", "sonosAppName": "ICRU_iPhone17,5"}
+ANDROID = {"hardware": "Google:sunfish:Pixel 4a", "sonosAppName": "ACR_:Google:sunfish:Pixel 4a"}
+WINDOWS = {"hardware": "Windows", "sonosAppName": "WDCR:Microsoft Windows NT 10.0.19045 64-bit"}
+
+
+async def test_every_device_gets_what_fits_it(shaped: System, http: aiohttp.ClientSession) -> None:
+    """An iPhone its own link, Android the general one, each with what to do when it fails; a desktop is sent elsewhere."""
+    sonos = Sonos(http, f"{shaped.endpoint}/phones")
+    common = {"householdId": HOUSEHOLD, "callbackPath": CALLBACK}
+    iphone, android, windows = [
+        await sonos.call("getAppLink", common | device) for device in (IPHONE, ANDROID, WINDOWS)
+    ]
+
+    assert (
+        f"https://app.example.com/ios?code={iphone['linkCode']}"
+        "&state=intId%3Dnet.example%26x%3D%2F&to=sonos-2%3A%2F%2Fx-callback-url%2FaddAccount"
+    ) == iphone["appUrl"]
+    assert f"moonlight://link?code={android['linkCode']}" == android["appUrl"]
+    assert ["APP_FAILED", "https://help.example.com/app", "HELP"] == [
+        android[name] for name in ("failureStringId", "failureUrl", "failureUrlStringId")
+    ]
+    assert ("INSTALL", "https://app.example.com/get", "GET_IT") == (
+        iphone["messageStringId"],
+        iphone["url"],
+        iphone["urlStringId"],
+    )
+    assert (None, "USE_YOUR_PHONE", True) == (
+        windows.fault,
+        windows["messageStringId"],
+        "callToAction" in windows.values and "linkCode" not in windows.values,
+    )
+
+
+async def test_link_that_would_be_too_long_is_left_out(shaped: System, http: aiohttp.ClientSession) -> None:
+    """The browser's way is there all the same."""
+    sonos = Sonos(http, shaped.endpoint)
+    answer = await sonos.call(
+        "getAppLink", {"householdId": HOUSEHOLD, "callbackPath": "sonos://x?" + "%" * 2000}
+    )
+
+    assert (None, True, False) == (answer.fault, "regUrl" in answer.values, "appUrl" in answer.values)

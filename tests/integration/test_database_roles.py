@@ -13,7 +13,15 @@ from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
 from tests.services.postgres import PostgresServer
-from tests.store_samples import ENTRY, LINK, VISIT, selections_of, work_as_auth_worker, work_as_token_worker
+from tests.store_samples import (
+    ENTRY,
+    LINK,
+    METADATA,
+    VISIT,
+    selections_of,
+    work_as_auth_worker,
+    work_as_token_worker,
+)
 
 ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
 
@@ -38,6 +46,9 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "visits": {"SELECT"},
         "grant_origins": {"SELECT"},
         "audit_events": {"SELECT"},
+        "provider_metadata": {"SELECT"},
+        "sign_in_tries": {"SELECT"},
+        "known_places": {"SELECT"},
     },
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
@@ -50,6 +61,13 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "upgrades": {"SELECT", "INSERT"},
         "typed_codes": {"SELECT", "INSERT"},
         "code_entries": {"SELECT", "INSERT"},
+        "provider_metadata": {"SELECT", "INSERT"},
+        "provider_tokens": {"SELECT", "INSERT", "DELETE"},
+        "account_checks": {"SELECT", "INSERT", "DELETE"},
+        "told_ends": {"SELECT", "INSERT"},
+        "sign_in_tries": {"SELECT", "INSERT"},
+        "known_places": {"SELECT", "INSERT"},
+        "notices": {"SELECT"},
         "audit_events": {"INSERT"},
     },
     TOKEN_WORKER: {
@@ -63,7 +81,11 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sessions": {"SELECT", "DELETE"},
         "upgrades": {"SELECT", "DELETE"},
         "typed_codes": {"SELECT", "DELETE"},
+        "told_ends": {"SELECT", "DELETE"},
         "code_entries": {"SELECT", "DELETE"},
+        "sign_in_tries": {"SELECT", "DELETE"},
+        "known_places": {"SELECT", "DELETE"},
+        "notices": {"SELECT", "INSERT", "DELETE"},
         "audit_events": {"INSERT"},
     },
 }
@@ -78,6 +100,11 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "visits": {"used_at", "expires_at", "version"},
         "audit_events": {"household_id", "detail"},
         "code_entries": {"outcome", "typed_id"},
+        "provider_metadata": {"issuer", "authorization_endpoint", "iss_parameter", "fetched_at"},
+        "provider_tokens": {"sealed", "checked_at", "version"},
+        "account_checks": {"claim", "next_at", "doubt", "gone_at", "version"},
+        "sign_in_tries": {"account", "network", "at_network", "at_place", "outcome", "expires_at"},
+        "known_places": {"since", "expires_at"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},
@@ -88,7 +115,11 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "grant_origins": {"hardware", "os_version", "app_name", "network"},
         "upgrades": {"expires_at"},
         "typed_codes": {"expires_at"},
+        "told_ends": {"expires_at"},
         "code_entries": {"expires_at"},
+        "sign_in_tries": {"expires_at"},
+        "known_places": {"expires_at"},
+        "notices": {"expires_at"},
     },
 }
 """Role -> table -> the columns it may change."""
@@ -267,6 +298,7 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         assert await read.visit(VISIT.visit_hash)
         systems = await read.systems(grant.account_id, limit=10)
         await read.events(grant.account_id, limit=10)
+        assert await read.provider_metadata(METADATA.provider)
         assert await read.account_of(service="default", provider="local", subject="zoë")
         await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
 

@@ -142,7 +142,8 @@ async def test_a_database_of_the_first_release_keeps_its_rows(empty_url: str) ->
         view = await stores.read.grant("grant-1")
 
     assert all(before.values())
-    assert before == after
+    # Links have one column more by now, which says nothing about those of the past.
+    assert before | {"links": [(*row, None) for row in before["links"]]} == after
     assert {"sessions": [], "upgrades": []} == new
     assert view is not None
     assert ("account-1", 2, 7) == (view.account.account_id, view.grant.family, view.grant.generation)

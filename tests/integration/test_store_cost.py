@@ -12,9 +12,11 @@ from shared.storage.engine import open_engine
 from shared.storage.schema import metadata
 from tests.relay import relaying
 from tests.store_samples import (
+    COUNTED,
     ENTRY,
     GRANT,
     LINK,
+    METADATA,
     SESSION,
     VISIT,
     insert_grant,
@@ -52,9 +54,11 @@ async def _everything(url: str) -> None:
         await stores.read.poll(LINK.link_id)
         await stores.read.link(LINK.link_id)
         await stores.read.live_codes(10)
+        await stores.read.provider_metadata(METADATA.provider)
         await stores.read.account_of(service="default", provider="local", subject="zoë")
         await stores.read.guesses(browser=ENTRY.browser, network=ENTRY.network)
         await stores.read.code_entry(ENTRY.entry_id)
+        await stores.read.tries(COUNTED)
         await work_as_token_worker(stores.token, link)
         await stores.read.grant(GRANT.grant_id)
         for selection in selections_of(GRANT):

@@ -36,6 +36,12 @@ class Page:
         return {form.findtext(".//button") or "": form for form in self.tree.forms}
 
     @property
+    def links(self) -> dict[str, str]:
+        """Return the addresses by the words that lead there."""
+        links = self.tree.xpath("//a[@href]")
+        return {link.text_content().strip(): urljoin(self.url, link.get("href")) for link in links}
+
+    @property
     def way_back(self) -> str | None:
         """Return where "Back to the Sonos app" leads."""
         links = self.tree.xpath('//a[contains(., "Back to the Sonos app")]/@href')
@@ -71,6 +77,16 @@ class Person:
         async with self.http.post(urljoin(page.url, form.action), data=values) as response:
             after = await _page(response)
         return await self.open(after.url) if after.title.startswith("One moment") else after
+
+    async def follow(self, page: Page, words: str) -> Page:
+        """Follow a link, wherever it leads in the end."""
+        return await self.open(page.links[words])
+
+    async def sent_to(self, url: str) -> str:
+        """Open an address, and return where it sends the browser, without going there."""
+        async with self.http.get(url, allow_redirects=False) as response:
+            assert response.status == 303, await response.text()
+            return urljoin(url, response.headers["Location"])
 
     async def sign_in(self, reg_url: str, *, name: str = NAME, password: str = PASSWORD) -> Page:
         """Open the page that Sonos opened, and sign in."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx, font), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx, font, node), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ has() {
         nginx) command -v nginx || test -x /usr/sbin/nginx ;;
         # Without one for Japanese and Chinese, boxes would be measured in place of letters.
         font) command -v fc-list && fc-list :lang=ja | grep -q . ;;
+        node) command -v node && command -v npm ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     esac >/dev/null
 }
@@ -21,6 +22,7 @@ package_of() {
         rabbitmq) echo rabbitmq-server ;;
         nginx) echo nginx-light ;;
         font) echo fontconfig fonts-droid-fallback ;;
+        node) echo nodejs npm ;;
         *) echo "$1" ;;
     esac
 }

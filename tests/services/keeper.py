@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.services.external import ExternalPostgres, ExternalRabbit
+from tests.services.oidc_process import MockProcess, PanvaProcess
 from tests.services.postgres_process import PostgresProcess
 from tests.services.rabbit_process import RabbitProcess
 from tests.services.system import (
@@ -169,6 +170,8 @@ KINDS: dict[str, Callable[[Path], Server]] = {
     "external postgres": ExternalPostgres,
     "rabbit": RabbitProcess,
     "external rabbit": ExternalRabbit,
+    "panva": PanvaProcess,
+    "mock": MockProcess,
 }
 
 

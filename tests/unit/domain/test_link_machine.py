@@ -1,6 +1,6 @@
 """A link under everything that a bus can do to it: any order, duplicates, losses, crashes before and after commit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from shared.domain.link import Device, Link, LinkState
 BROWSERS = st.sampled_from(["browser-1", "browser-2"])
 ACCOUNTS = st.sampled_from(["ann", "bob"])
 LIMIT = 3
-FINAL = {LinkState.LINKED, LinkState.DECLINED, LinkState.FAILED}
+FINAL = {LinkState.LINKED, LinkState.DECLINED, LinkState.FAILED, LinkState.EXPIRED}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class LinkMachine(RuleBasedStateMachine):
                 service="default",
                 state=LinkState.REQUESTED,
                 household_id="Sonos_household",
-                device=Device(),
+                device=Device(hardware="iPhone17,5"),
                 callback_path="",
                 requested_at=self.now,
                 expires_at=self.now + 600,
@@ -75,6 +75,10 @@ class LinkMachine(RuleBasedStateMachine):
     @rule(target=messages, browser=BROWSERS)
     def submit_decline(self, browser: str) -> Message:
         return Message("decline", browser)
+
+    @rule(target=messages)
+    def ask_for_another_link(self) -> Message:
+        return Message("anew")
 
     @rule(seconds=st.sampled_from([1, 60, 599, 601]))
     def time_passes(self, seconds: int) -> None:
@@ -111,6 +115,8 @@ class LinkMachine(RuleBasedStateMachine):
             database.row = link.authenticate(
                 row, account_id=message.account, browser=message.browser, now=self.now
             )
+        elif message.kind == "anew":
+            database.row = self._after_another(row)
         elif message.kind == "decline":
             database.row = link.decline(row, browser=message.browser, now=self.now)
         else:
@@ -118,6 +124,10 @@ class LinkMachine(RuleBasedStateMachine):
             if database.row is not row:
                 assert row.account_id is not None
                 database.grants.append((row.account_id, message.browser))
+
+    def _after_another(self, row: Link) -> Link:
+        newer = replace(self.history[0], link_id="newer", requested_at=self.now)
+        return link.supersede(row) if link.supersedes(newer, row, asked_seconds_ago=0) else row
 
     @invariant()
     def at_most_one_grant_was_minted(self) -> None:
@@ -145,6 +155,12 @@ class LinkMachine(RuleBasedStateMachine):
     def enough_wrong_passwords_end_an_unfinished_link(self) -> None:
         if len(self.database.refused) >= LIMIT:
             assert self.database.row.state in FINAL
+
+    @invariant()
+    def only_a_link_that_nobody_signed_in_to_gives_way(self) -> None:
+        if self.database.row.state is LinkState.EXPIRED:
+            assert (None, None) == (self.database.row.account_id, self.database.row.browser)
+            assert self.now >= self.database.row.requested_at + link.ORDER_SECONDS
 
     @invariant()
     def a_poll_says_what_is_so(self) -> None:

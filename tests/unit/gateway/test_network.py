@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.network import network_of
+from gateway.network import network_id, network_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,30 @@ def test_made_up_addresses_change_nothing(made_up: list[str], proxies: int) -> N
     network = network_of(peer="198.51.100.9", forwarded_for=[*made_up, *added], trusted_proxies=proxies)
 
     assert "198.51.100.0/24" == network
+
+
+@pytest.mark.parametrize(
+    ("network", "tells"),
+    [
+        ("20.1.1.0/24", True),
+        ("2a00:1450:4001::/48", True),
+        ("", False),
+        ("10.0.0.0/24", False),
+        ("192.168.1.0/24", False),
+        ("127.0.0.0/24", False),
+        ("100.64.7.0/24", False),
+        ("fe80::/48", False),
+        ("fd00:1:2::/48", False),
+    ],
+)
+def test_only_networks_of_the_internet_tell_anything(network: str, *, tells: bool) -> None:
+    """Behind a proxy that nobody told us of everybody has its address: no budget and no hint is made of it."""
+    assert tells == (network_id(network, b"k" * 32) is not None)
+
+
+def test_network_is_known_by_a_keyed_hash() -> None:
+    """Who has the rows alone cannot try all prefixes."""
+    ids = {network_id(network, key) for network in ("20.1.1.0/24", "20.1.2.0/24") for key in (b"a", b"b")}
+
+    assert 4 == len(ids)
+    assert all("20.1" not in str(each) for each in ids)

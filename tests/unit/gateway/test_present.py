@@ -167,8 +167,8 @@ def test_choice_is_offered_only_where_there_is_one() -> None:
     """One provider is no choice; several are offered by title, or by the service's where they have none."""
     service = ServiceSettings(title="Hoerfunk")
 
-    def address(**query: str) -> str:
-        return f"/link/code?with={query['with']}"
+    def address(name: str) -> str:
+        return f"/link/code?with={name}"
 
     alone = present.choices({"local": LOCAL}, service, address)
     both = present.choices({"local": LOCAL, "other": OTHER}, service, address)
@@ -187,3 +187,40 @@ def test_servers_without_a_title_can_be_told_apart() -> None:
     beside = present.title({"local": LOCAL, "my-books": books}, "my-books", service)
 
     assert ("Hoerfunk", "My books") == (alone, beside)
+
+
+@pytest.mark.parametrize(
+    ("asked_from", "here", "words"),
+    [
+        ("net-1", ["net-1"], "the network that this device is on"),
+        ("net-1", ["by the new key", "net-1"], "the network that this device is on"),
+        ("net-1", ["net-2"], "another network than this device is on"),
+        (None, ["net-1"], None),
+        ("net-1", [None], None),
+        (None, [None], None),
+        ("net-1", [], None),
+    ],
+)
+def test_networks_are_compared_where_both_are_known(
+    asked_from: str | None, here: list[str | None], words: str | None
+) -> None:
+    """A hint for people: what is not known is not said."""
+    said = present.asker(replace(LINK, network=asked_from), NOW, networks=here).network
+
+    assert (said is None) if words is None else (said or "").startswith(words)
+
+
+def test_attempt_that_nobody_looked_at_is_told_apart() -> None:
+    """Only this browser's own last attempt counts."""
+    limited = view(attempts=[attempt(1), attempt(2, AttemptOutcome.LIMITED)])
+
+    assert [False, True, False] == [present.is_limited(limited, each) for each in ("s1", "s2", None)]
+    assert None is present.sign_in_problem(limited, submission="s2", limit=5, provider="x")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1, "a minute"), (60, "a minute"), (61, "2 minutes"), (1800, "30 minutes")]
+)
+def test_time_to_wait_is_told_in_minutes(seconds: int, words: str) -> None:
+    """Rounded up, so that nobody comes back too early."""
+    assert words == present.minutes(seconds)

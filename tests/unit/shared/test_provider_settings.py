@@ -190,7 +190,7 @@ def test_every_type_is_among_the_settings(kind: str) -> None:
 
     assert any(f"`{kind}`: " in row for row in rows)
     for name in fields:
-        said = [row for row in rows if row.startswith(f"| `providers.NAME.{name}` ")]
+        said = [row for row in rows if re.match(rf"\| `providers\.NAME\.{name}[`.]", row)]
         assert any("*(" not in row or re.search(rf"\*\(.*\b{kind}\b.*\)\*", row) for row in said), name
 
 

@@ -15,6 +15,8 @@ GOOD = {
     "LATCHKEY_PUBLIC_URL": "https://link.example.com",
 }
 
+WEBHOOK_SECRET = "whsec_" + "YWJj" * 8
+
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
@@ -78,6 +80,27 @@ def test_wrong_value_is_told_the_right_form(environment: pytest.MonkeyPatch, nam
     (problem,) = problems_of(environment, **{name: value})
 
     assert problem.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "setting"),
+    [
+        ({"LIMITS__FIRST_DELAY": "60", "LIMITS__LONGEST_DELAY": "30"}, "LATCHKEY_LIMITS__LONGEST_DELAY"),
+        ({"WEBHOOK__URL": "api.example.com", "WEBHOOK__SECRET": WEBHOOK_SECRET}, "webhook.url"),
+        ({"WEBHOOK__URL": "https://a:b@example.com/", "WEBHOOK__SECRET": WEBHOOK_SECRET}, "webhook.url"),
+        ({"WEBHOOK__URL": "https://example.com/", "WEBHOOK__SECRET": WEBHOOK_SECRET[6:]}, "webhook.secret"),
+        ({"WEBHOOK__URL": "https://example.com/", "WEBHOOK__SECRET": "whsec_c2hvcnQ="}, "webhook.secret"),
+        ({"WEBHOOK__URL": "https://example.com/", "WEBHOOK__SECRET": "whsec_not base 64"}, "webhook.secret"),
+    ],
+)
+def test_limits_and_webhook_are_checked(
+    environment: pytest.MonkeyPatch, variables: dict[str, str], setting: str
+) -> None:
+    """The message names the setting and the way out, and never repeats a secret."""
+    (problem,) = problems_of(environment, **{f"LATCHKEY_{name}": value for name, value in variables.items()})
+
+    assert problem.startswith(f"{setting}: ")
+    assert variables.get("WEBHOOK__SECRET", "?") not in problem
 
 
 def test_issuer_that_makes_tokens_too_long_is_refused(environment: pytest.MonkeyPatch) -> None:
@@ -181,7 +204,7 @@ def test_passwords_are_masked(environment: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_described() -> None:
     """Each field says what it is for; the documentation is made from that."""
     undescribed = [name for name, field in settings.Settings.model_fields.items() if not field.description]
-    sections = {"link", "tokens", "refresh", "sessions", "retention"}
+    sections = {"account_events", "link", "tokens", "refresh", "sessions", "limits", "retention"}
 
     assert sections == set(undescribed)
     assert re.match(r"[A-Z`]", settings.Settings.model_fields["listen"].description or "")

@@ -3,21 +3,16 @@
 Sources: docs.sonos.com, "Account matching"; answers that are no success are problems as in RFC 9457.
 """
 
-import asyncio
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 import msgspec
 import structlog
 from aiohttp import web
 
-from gateway.api_document import HashOrder, LinkOrder, NewLink, Problem, UserHash, document
+from gateway.api.answering import Refused, body_of
+from gateway.api.bearers import permit, services_of_key
+from gateway.api.document import HashOrder, LinkOrder, NewLink, UserHash
 from gateway.context import GatewayContext
 from gateway.operations.linking import new_code
 from gateway.results import account_key, link_key
-from shared.bus.base import BusUnavailable
 from shared.domain.account import VOUCHED, Account, user_id_hash_code
 from shared.domain.link import LinkState
 from shared.messages import (
@@ -29,45 +24,11 @@ from shared.messages import (
     vouched_identity,
 )
 from shared.sealing import seal
-from shared.storage.base import StoreUnavailable
 
 RESULT_SECONDS = 3.0
 """How long a request is held for what the workers make of it."""
-BODY_SECONDS = 10
-RETRY_AFTER = 5
 
 log = structlog.get_logger(__name__)
-
-OrderT = TypeVar("OrderT", bound=msgspec.Struct)
-Handler = Callable[[web.Request], Awaitable[msgspec.Struct]]
-
-
-class Refused(Exception):
-    """The request is answered with a problem; *detail* says the way out."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        self.status = status
-        self.detail = detail
-        super().__init__(detail)
-
-
-def add_to(app: web.Application, context: GatewayContext) -> None:
-    """Add the API, where the settings give anybody a key to it."""
-    if not context.settings.api_keys:
-        return
-    api = BackEndApi(context)
-    content = document(context.settings.public_url)
-
-    async def describe(_: web.Request) -> web.StreamResponse:
-        return web.json_response(body=content)
-
-    app.add_routes(
-        [
-            web.post("/api/links", _answering(api.create_link, 201)),
-            web.post("/api/users/hash", _answering(api.hash_user, 200)),
-            web.get("/api/openapi.json", describe),
-        ]
-    )
 
 
 class BackEndApi:
@@ -78,9 +39,9 @@ class BackEndApi:
 
     async def create_link(self, request: web.Request) -> NewLink:
         """Issue a link code outside getAppLink; with a subject, for an account that is signed in already."""
-        authorised = self._authorise(request)
-        order = await _body(request, LinkOrder)
-        self._permit(authorised, order.service)
+        authorised = services_of_key(request, self._context.settings)
+        order = await body_of(request, LinkOrder)
+        permit(authorised, order.service)
         new = new_code(order.service, self._context)
         link_id = new.verified.link_id
         event = self._link_event(order, link_id)
@@ -100,9 +61,9 @@ class BackEndApi:
 
     async def hash_user(self, request: web.Request) -> UserHash:
         """Return an account's userIdHashCode; one that the back end vouches for is made if there is none."""
-        authorised = self._authorise(request)
-        order = await _body(request, HashOrder)
-        self._permit(authorised, order.service)
+        authorised = services_of_key(request, self._context.settings)
+        order = await body_of(request, HashOrder)
+        permit(authorised, order.service)
         account = await self._account(order)
         if account is None and order.provider == VOUCHED:
             account = await self._vouched_account(order)
@@ -163,73 +124,8 @@ class BackEndApi:
             bound_to=vouched_identity(request_id),
         )
 
-    def _authorise(self, request: web.Request) -> frozenset[str]:
-        """Return the services that the request's key may ask for."""
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        digest = hashlib.sha256(key.strip().encode()).hexdigest()
-        services: frozenset[str] | None = None
-        for known in self._context.settings.api_keys.values():
-            if hmac.compare_digest(digest, known.secret_sha256):
-                services = frozenset(known.services)
-        if scheme.lower() != "bearer" or services is None:
-            raise Refused(401, "Send a key that the settings know, as `Authorization: Bearer KEY`.")
-        return services
-
-    def _permit(self, authorised: frozenset[str], service: str) -> None:
-        # One answer for a service of somebody else and for one that does not exist.
-        if service not in authorised:
-            raise Refused(403, "This key is not for that service.")
-
 
 def _is_linked(event: object) -> bool:
     if isinstance(event, LinkChanged) and event.state is LinkState.FAILED:
         raise Refused(409, "The account is disabled.")
     return isinstance(event, LinkChanged) and event.state is LinkState.LINKED
-
-
-async def _body(request: web.Request, kind: type[OrderT]) -> OrderT:
-    async with asyncio.timeout(BODY_SECONDS):
-        body = await request.read()
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Refused(400, f"The body is not as /api/openapi.json says: {error}") from None
-
-
-def _answering(handle: Handler, status: int) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return a handler that turns a result into JSON, and whatever keeps it from one into a problem."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            result = await handle(request)
-        except Refused as refused:
-            return _problem(refused.status, refused.detail)
-        except (BusUnavailable, StoreUnavailable):
-            return _problem(503, "Something on our side is not answering. Nothing is lost: ask again.")
-        except TimeoutError:
-            return _problem(408, "The request took too long.")
-        except web.HTTPException as error:
-            return _problem(error.status, error.reason)
-        return web.Response(
-            status=status,
-            body=msgspec.json.encode(result),
-            content_type="application/json",
-            headers={"Cache-Control": "no-store"},
-        )
-
-    return answer
-
-
-def _problem(status: int, detail: str) -> web.Response:
-    title = web.Response(status=status).reason
-    headers = {"Cache-Control": "no-store"}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER)
-    return web.Response(
-        status=status,
-        body=msgspec.json.encode(Problem(title=title, status=status, detail=detail)),
-        content_type="application/problem+json",
-        headers=headers,
-    )

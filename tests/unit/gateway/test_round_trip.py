@@ -1,0 +1,117 @@
+"""What goes along with a browser opens for that browser, that provider, and its time."""
+
+import pytest
+
+from gateway.pages.browser import Browser
+from gateway.pages.destinations import Destination
+from gateway.pages.round_trip import (
+    State,
+    challenge_of,
+    nonce_of,
+    open_state,
+    seal_state,
+    verifier_of,
+)
+from shared.context import SystemRandom
+
+BROWSER = Browser(secret="a" * 32, is_new=False)
+STATE = State(code="canary-link-code", submission_id="s1", expires_at=1000)
+KEY, OLD_KEY = b"k" * 32, b"o" * 32
+
+
+def sealed(key: bytes = KEY) -> str:
+    return seal_state(STATE, key=key, browser=BROWSER, provider="corp", random=SystemRandom())
+
+
+def opened(value: str, *, browser: Browser = BROWSER, provider: str = "corp", now: int = 999) -> State | None:
+    return open_state(value, keys=(KEY, OLD_KEY), browser=browser, provider=provider, now=now)
+
+
+def test_state_comes_back() -> None:
+    """Also one that was sealed before the key was changed; each time it looks different, and it shows nothing."""
+    first, second = sealed(), sealed(OLD_KEY)
+
+    assert [STATE, STATE] == [opened(first), opened(second)]
+    assert first != sealed()
+    assert "canary" not in repr(STATE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"browser": Browser(secret="b" * 32, is_new=False)},
+        {"browser": Browser(secret="a" * 32, is_new=True)},
+        {"provider": "other"},
+        {"now": 1000},
+    ],
+    ids=["another browser", "a browser without cookie", "another provider", "too late"],
+)
+def test_state_of_somebody_else(other: dict[str, object]) -> None:
+    """Does not open."""
+    assert opened(sealed(), **other) is None  # type: ignore[arg-type]
+
+
+def test_state_that_was_changed() -> None:
+    """Not a single character may differ, and nothing that comes in its place breaks anything."""
+    value = sealed()
+    changed = [
+        value[:place] + ("A" if value[place] != "A" else "B") + value[place + 1 :]
+        for place in range(len(value) - 1)
+    ]
+    strange = ["", "A", "é", "=", "AAAA", "A" * 4000, value + "AAAA", value[:-4], sealed(b"x" * 32)]
+
+    assert [None] * (len(changed) + len(strange)) == [opened(each) for each in changed + strange]
+
+
+def test_verifier_and_nonce_belong_to_one_attempt_of_one_browser() -> None:
+    """Nobody without the cookie knows them, and none follows from another."""
+    other = Browser(secret="b" * 32, is_new=False)
+    values = {
+        make(each, attempt)
+        for make in (verifier_of, nonce_of)
+        for each in (BROWSER, other)
+        for attempt in ("s1", "s2")
+    }
+
+    assert 8 == len(values)
+    assert {43} == {len(value) for value in values}
+
+
+def test_challenge_is_that_of_the_rfc() -> None:
+    """RFC 7636, appendix B."""
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+    assert "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" == challenge_of(verifier)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "promised", "iss", "expected"),
+    [
+        ("https://a", True, "https://a", True),
+        ("https://a", True, None, False),
+        ("https://a", False, None, True),
+        ("https://a", False, "https://b", False),
+        ("https://a", True, "https://a/", False),
+        ("", False, "https://b", True),
+    ],
+)
+def test_issuer_of_an_answer(issuer: str, promised: bool, iss: str | None, expected: bool) -> None:
+    """Compared whenever it comes, and missed where it was promised (RFC 9207)."""
+    destination = Destination(
+        endpoint="https://a/authorize", parameters={}, is_openid=True, issuer=issuer, iss_parameter=promised
+    )
+
+    assert expected is destination.is_from(iss)
+
+
+def test_address_keeps_the_endpoints_own_query() -> None:
+    """And nobody's settings take the place of what is ours."""
+    destination = Destination(
+        endpoint="https://a/authorize?tenant=1",
+        parameters={"state": "from the settings", "scope": "openid profile"},
+        is_openid=True,
+        issuer="",
+        iss_parameter=False,
+    )
+
+    assert "https://a/authorize?tenant=1&state=ours&scope=openid+profile" == destination.address(state="ours")
