@@ -236,7 +236,9 @@ class HouseholdPages:
             "account": None,
             "notice": household_words.notice("ended" if was_here else request.query.get("said")),
             "provider": chosen,
-            "choices": present.choices(guest.providers, guest.settings, guest.address),
+            "choices": present.choices(
+                guest.providers, guest.settings, lambda name: guest.address(**{"with": name})
+            ),
             "problem": household_words.problem(view.visit.outcome, title) if view else None,
         }
         name = "household_sign_in" if guest.purpose is Purpose.HOUSEHOLD else "household_erase"

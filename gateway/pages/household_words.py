@@ -15,12 +15,14 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 EVENTS = {
     "account.disabled": N_("The account was disabled"),
+    "account.ended": N_("The account was ended by the music service"),
     "account.enabled": N_("The account was enabled again"),
     "grant.revoked": N_("A Sonos system was unlinked"),
     "grant.upgraded": N_("A Sonos system was moved to safer credentials"),
     "household.signed_in": N_("Somebody signed in to this page"),
     "household.erase_signed_in": N_("Somebody signed in to erase the account"),
     "link.linked": N_("A Sonos system was linked"),
+    "link.not_allowed": N_("A Sonos system was not linked, since the account was disabled"),
     "link.vouched": N_("The music service linked a Sonos system"),
     "login.authenticated": N_("Somebody signed in to link a Sonos system"),
     "session.opened": N_("A Sonos system signed in"),

@@ -166,13 +166,15 @@ def too_many(seconds: int) -> str:
     )
 
 
-def way_problem(went: str, *, provider: str) -> str | None:
+def way_problem(went: str, *, provider: str, is_link: bool = True) -> str | None:
     """Return what became of a way to a provider, in words, or None."""
     if went == "away":
         return _(
             "%(provider)s cannot be reached just now. Nothing is lost: please try again in a moment.",
             provider=provider,
         )
+    if went == "denied" and not is_link:
+        return _("You did not sign in at %(provider)s. You can try again.", provider=provider)
     if went == "denied":
         return _(
             "You did not sign in at %(provider)s. Nothing was linked; you can try again, or decline below.",

@@ -82,7 +82,10 @@ def samples() -> dict[str, Sequence[Values]]:
         "enter": (_FORM | {"problem": None}, _FORM | {"problem": present.wrong_code()}),
         **_of_the_household(choices),
         "too_many": ({"address": "/enter", "wait": present.too_many(61)},),
-        "slow_down": ({"address": "/link/code", "wait": present.too_many(61)},),
+        "slow_down": tuple(
+            {"address": _ADDRESS, "wait": present.too_many(61), "began_in_app": began}
+            for began in (True, False)
+        ),
         "unusable": ({},),
     }
 

@@ -284,7 +284,7 @@ class LinkPages:
         return page("expired", next(iter(services.values())), {}, status=404)
 
     def _too_many(self, visit: Visit, seconds: int) -> web.StreamResponse:
-        values = {"address": visit.address(), "wait": present.too_many(seconds)}
+        values = {"address": visit.address(), "wait": present.too_many(seconds), "began_in_app": True}
         response = page("slow_down", visit.settings, values, status=429)
         response.headers["Retry-After"] = str(seconds)
         return response

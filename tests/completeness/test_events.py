@@ -49,7 +49,7 @@ def test_no_handler_is_left_over() -> None:
     assert work == {kind for handlers in HANDLED.values() for kind in handlers}
 
 
-NAMELESS = {"account.erased", "link.declined", "link.requested"}
+NAMELESS = {"account.erased", "link.declined", "link.requested", "link.superseded"}
 """Kinds of audit events that name no account, or one that is gone."""
 
 
