@@ -11,6 +11,7 @@ import structlog
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from auth_worker.tries import within_budget
 from shared.domain import errors
 from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus
@@ -34,6 +35,7 @@ OUTCOMES: tuple[tuple[type[Exception], VisitOutcome], ...] = (
     (errors.AccountDisabled, VisitOutcome.NOT_ALLOWED),
     (errors.AccountUnsupported, VisitOutcome.NOT_ALLOWED),
     (ProviderUnavailable, VisitOutcome.UNAVAILABLE),
+    (errors.TooManyTries, VisitOutcome.LIMITED),
 )
 """What keeps evidence from being accepted -> how the visit is judged."""
 AUDITED = {Purpose.HOUSEHOLD: "household.signed_in", Purpose.ERASE: "household.erase_signed_in"}
@@ -103,11 +105,18 @@ async def _judge(
     evidence = msgspec.json.decode(box, type=LoginEvidence)
     try:
         provider = context.provider_of(message.service, message.provider)
-        return VisitOutcome.OPEN, await provider.authenticate(evidence, service=message.service)
+        identity = await within_budget(
+            lambda: provider.authenticate(evidence, service=message.service),
+            try_id=f"visit {message.visit_hash}",
+            service=message.service,
+            counted=message.counted,
+            context=context,
+        )
     except tuple(kind for kind, _ in OUTCOMES) as refusal:
         outcome = next(outcome for kind, outcome in OUTCOMES if isinstance(refusal, kind))
         log.info("visit not opened", outcome=outcome, correlation_id=message.correlation_id)
         return outcome, None
+    return VisitOutcome.OPEN, identity
 
 
 async def _record(
@@ -128,7 +137,13 @@ async def _record(
             outcome=outcome,
             now=transaction.now,
         )
-        await transaction.insert_visit(visit)
+        if await transaction.insert_visit(visit):
+            event = AuditEvent(
+                kind=f"household.{outcome}",
+                service=message.service,
+                detail={"provider": message.provider, "purpose": message.purpose},
+            )
+            await transaction.audit(event)
         return
     visit = visits.opened(
         visit_hash=message.visit_hash,

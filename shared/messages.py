@@ -192,6 +192,8 @@ class HouseholdLoginSubmitted(Event, frozen=True, kw_only=True):
     provider: str
     evidence: bytes
     """A `LoginEvidence`, sealed for auth_worker and bound to hash and purpose."""
+    counted: Counted | None = None
+    """As in `LinkLoginSubmitted`."""
 
 
 class VisitUsed(Event, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.context import GatewayContext
+from gateway.network import network_of
 from gateway.pages import browser as browsers
 from gateway.pages.browser import Browser
 from shared.context import Random
@@ -33,6 +34,8 @@ class Guest:
     browser: Browser
     secret: str
     """Of the visit; empty without one."""
+    network: str
+    """The address prefix it comes from."""
     correlation_id: str
 
     @property
@@ -44,6 +47,11 @@ class Guest:
     def form(self) -> str:
         """Return what forms are made out to: a form from before signing in is worth nothing after it."""
         return f"household {self.service} {self.purpose} {self.visit_hash if self.secret else ''}"
+
+    @property
+    def place(self) -> str:
+        """Return what stands for this browser where an account is signed in to from it again, here or for a link."""
+        return self.browser.place_for(self.service)
 
     @property
     def home(self) -> str:
@@ -93,6 +101,11 @@ def guest_of(request: web.Request, purpose: Purpose, context: GatewayContext) ->
         purpose=purpose,
         browser=browsers.recognise(request, context.random, secure=secure),
         secret=secret if _SECRET.fullmatch(secret) else "",
+        network=network_of(
+            peer=request.remote,
+            forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+            trusted_proxies=context.settings.trusted_proxies,
+        ),
         correlation_id=context.new_id(),
     )
 

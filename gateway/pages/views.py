@@ -75,7 +75,7 @@ class Visit:
     @property
     def place(self) -> str:
         """Return what stands for this browser where an account is signed in to from it again."""
-        return self.browser.id_for(f"sign in {self.service}")
+        return self.browser.place_for(self.service)
 
     def takes_password(self, provider: str) -> bool:
         """Tell whether people sign in there with a name and a password on our page."""

@@ -43,6 +43,8 @@ class VisitOutcome(StrEnum):
     """The provider knows the person, and says that this account may not be used here."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked."""
+    LIMITED = "limited"
+    """Nobody has looked: too many wrong passwords came before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from auth_worker.providers.web import ProviderUnavailable
 from shared.domain import errors
 from shared.domain.account import AccountStatus
 from shared.domain.grant import GrantStatus
+from shared.domain.limits import Counted
 from shared.domain.visit import Purpose, VisitOutcome
 from shared.messages import (
     EraseApproved,
@@ -49,17 +50,24 @@ def source(context: AuthContext) -> Source:
     return source
 
 
-def submitted(context: AuthContext, *, purpose: Purpose = Purpose.HOUSEHOLD, password: str = "right"):
+def submitted(
+    context: AuthContext,
+    *,
+    purpose: Purpose = Purpose.HOUSEHOLD,
+    password: str = "right",
+    visit_hash: str = "",
+) -> HouseholdLoginSubmitted:
+    visit_hash = visit_hash or f"visit-{purpose}"
     evidence = LoginEvidence(name="ann", password=password)
     return HouseholdLoginSubmitted(
         service="default",
-        visit_hash=f"visit-{purpose}",
+        visit_hash=visit_hash,
         purpose=purpose,
         provider="local",
         evidence=seal(
             msgspec.json.encode(evidence),
             recipient=context.public_keys.auth_worker_box[0].public,
-            bound_to=evidence_identity(f"visit-{purpose}", purpose),
+            bound_to=evidence_identity(visit_hash, purpose),
         ),
     )
 
@@ -224,6 +232,7 @@ class TestSignIn:
             (errors.SignInRefused(), VisitOutcome.REFUSED),
             (errors.AccountUnsupported(), VisitOutcome.NOT_ALLOWED),
             (ProviderUnavailable("away"), VisitOutcome.UNAVAILABLE),
+            (errors.TooManyTries(30), VisitOutcome.LIMITED),
         ],
     )
     async def test_anything_else_is_written_as_what_it_is(
@@ -242,6 +251,27 @@ class TestSignIn:
 
         assert view is not None
         assert (expected, None) == (view.visit.outcome, view.account)
+
+    async def test_wrong_passwords_are_counted_and_then_not_looked_at(
+        self, stores: Stores, context: AuthContext, source: Source
+    ) -> None:
+        """Each visit is a try of its own, a redelivery is not; over the budget the right password is not looked at either."""
+        counted = Counted(account="ann", at_network="ann here")
+        free = context.settings.limits.place_tries
+        tries = [("wrong", number) for number in range(free)] + [("right", free)]
+        for password, number in tries:
+            message = msgspec.structs.replace(
+                submitted(context, password=password, visit_hash=f"visit-{number}"),
+                counted=replace(counted, tag=str(number)),
+            )
+            for _ in range(2):
+                await household.sign_in(message, context)
+        views = [await stores.read.visit(f"visit-{number}") for _, number in tries]
+
+        assert [VisitOutcome.REFUSED] * free + [VisitOutcome.LIMITED] == [
+            view.visit.outcome for view in views if view
+        ]
+        assert free == len((await stores.read.tries(counted)).at_network)
 
     async def test_disabled_account_is_as_wrong_as_a_wrong_password(
         self, stores: Stores, context: AuthContext, source: Source

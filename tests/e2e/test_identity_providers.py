@@ -326,7 +326,9 @@ async def test_person_who_did_not_sign_in(system: System, sonos: Sonos, person: 
 
     assert "You did not sign in at Corp" in backs["access_denied"].text
     assert all("Corp could not sign you in" in backs[error].text for error in ("server_error", "<script>"))
-    assert all({"Continue with Own", "Continue with Other", CONTINUE} <= page.links.keys() for page in backs.values())
+    assert all(
+        {"Continue with Own", "Continue with Other", CONTINUE} <= page.links.keys() for page in backs.values()
+    )
     assert [(0,)] == attempts
     assert "ann of the forger" in confirm.text
 
