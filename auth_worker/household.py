@@ -5,7 +5,6 @@ A visit is written whether somebody was let in or not, so that the page can read
 
 from collections.abc import Sequence
 
-import msgspec
 import structlog
 
 from auth_worker.context import AuthContext
@@ -16,6 +15,7 @@ from shared.domain import errors
 from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus
 from shared.domain.visit import Purpose, VisitOutcome
+from shared.evidence import CodeEvidence, evidence_from
 from shared.messages import (
     EraseApproved,
     EraseRequested,
@@ -32,6 +32,7 @@ from shared.storage.base import AuditEvent, AuthTransaction
 
 OUTCOMES: tuple[tuple[type[Exception], VisitOutcome], ...] = (
     (errors.SignInRefused, VisitOutcome.REFUSED),
+    (errors.SignInIncomplete, VisitOutcome.INCOMPLETE),
     (errors.AccountDisabled, VisitOutcome.NOT_ALLOWED),
     (errors.AccountUnsupported, VisitOutcome.NOT_ALLOWED),
     (ProviderUnavailable, VisitOutcome.UNAVAILABLE),
@@ -102,21 +103,38 @@ async def _judge(
         private_keys=[key.secret for key in context.keys.box],
         bound_to=evidence_identity(message.visit_hash, message.purpose),
     )
-    evidence = msgspec.json.decode(box, type=LoginEvidence)
     try:
-        provider = context.provider_of(message.service, message.provider)
-        identity = await within_budget(
-            lambda: provider.authenticate(evidence, service=message.service),
-            try_id=f"visit {message.visit_hash}",
-            service=message.service,
-            counted=message.counted,
-            context=context,
-        )
+        identity = await _identity(message, evidence_from(box), context)
     except tuple(kind for kind, _ in OUTCOMES) as refusal:
         outcome = next(outcome for kind, outcome in OUTCOMES if isinstance(refusal, kind))
-        log.info("visit not opened", outcome=outcome, correlation_id=message.correlation_id)
+        log.info(
+            "visit not opened",
+            outcome=outcome,
+            provider=message.provider,
+            reason=str(refusal),
+            correlation_id=message.correlation_id,
+        )
         return outcome, None
     return VisitOutcome.OPEN, identity
+
+
+async def _identity(
+    message: HouseholdLoginSubmitted, evidence: LoginEvidence | CodeEvidence, context: AuthContext
+) -> Identity:
+    if isinstance(evidence, CodeEvidence):
+        redirect = context.redirect_provider_of(message.service, message.provider)
+        # To erase, it does not do that somebody is still signed in at the provider.
+        return await redirect.exchange(
+            evidence, max_age=visits.PROOF if message.purpose is Purpose.ERASE else None
+        )
+    provider = context.provider_of(message.service, message.provider)
+    return await within_budget(
+        lambda: provider.authenticate(evidence, service=message.service),
+        try_id=f"visit {message.visit_hash}",
+        service=message.service,
+        counted=message.counted,
+        context=context,
+    )
 
 
 async def _record(
@@ -128,7 +146,9 @@ async def _record(
 ) -> None:
     account = await _account(transaction, message, identity, context) if identity else None
     if account and account.status is AccountStatus.DISABLED:
-        outcome, account = VisitOutcome.REFUSED, None
+        # As for a link: who comes from a provider has no password to correct.
+        typed = context.settings.providers[message.provider].takes_password
+        outcome, account = VisitOutcome.REFUSED if typed else VisitOutcome.NOT_ALLOWED, None
     if account is None:
         visit = visits.refused(
             visit_hash=message.visit_hash,

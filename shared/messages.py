@@ -191,7 +191,7 @@ class HouseholdLoginSubmitted(Event, frozen=True, kw_only=True):
     purpose: Purpose
     provider: str
     evidence: bytes
-    """A `LoginEvidence`, sealed for auth_worker and bound to hash and purpose."""
+    """A `LoginEvidence` or `CodeEvidence`, sealed for auth_worker and bound to hash and purpose."""
     counted: Counted | None = None
     """As in `LinkLoginSubmitted`."""
 

@@ -58,10 +58,22 @@ class Guest:
         """Return the path of the household page."""
         return f"/household/{self.service}"
 
-    def address(self, **query: str) -> str:
+    @property
+    def path(self) -> str:
         """Return the path of the page for this purpose."""
-        path = self.home if self.purpose is Purpose.HOUSEHOLD else f"{self.home}/erase"
-        return path + (f"?{urlencode(query)}" if query else "")
+        return self.home if self.purpose is Purpose.HOUSEHOLD else f"{self.home}/erase"
+
+    def address(self, **query: str) -> str:
+        """Return the address of the page for this purpose."""
+        return self.path + (f"?{urlencode(query)}" if query else "")
+
+    def takes_password(self, provider: str) -> bool:
+        """Tell whether people sign in there with a name and a password on our page."""
+        return provider in self.providers and self.providers[provider].takes_password
+
+    def leaving(self, provider: str) -> str:
+        """Return what the token in the way to a provider is made out to."""
+        return f"{self.form} {provider}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +90,27 @@ def new_secret(random: Random) -> str:
     return base64.urlsafe_b64encode(random.token_bytes(_SECRET_BYTES)).decode()
 
 
-def guest_of(request: web.Request, purpose: Purpose, context: GatewayContext) -> Guest:
+def guest_of(
+    request: web.Request, purpose: Purpose, context: GatewayContext, *, service: str | None = None
+) -> Guest:
     """Return who asks.
 
     Raises:
-        HTTPNotFound: there is no such service, or nobody types a password for it.
+        HTTPNotFound: there is no such service, or nobody signs in for it on a page.
     """
-    service = request.match_info["service"]
+    service = request.match_info["service"] if service is None else service
     settings = context.settings.services.get(service)
     if settings is None:
         raise web.HTTPNotFound
     providers = context.settings.providers_of(service)
-    takers = {name: provider for name, provider in providers.items() if provider.takes_password}
-    if not takers:
+    if not providers:
         raise web.HTTPNotFound
     secure = context.settings.secure
     secret = request.cookies.get(_cookie_name(purpose, service, secure=secure), "")
     return Guest(
         service=service,
         settings=settings,
-        providers=takers,
+        providers=providers,
         purpose=purpose,
         browser=browsers.recognise(request, context.random, secure=secure),
         secret=secret if _SECRET.fullmatch(secret) else "",

@@ -1,5 +1,7 @@
 """The way into the household page: the form, what is done with what was typed into it, and what all forms of the page share."""
 
+from urllib.parse import urlencode
+
 import msgspec
 import structlog
 from aiohttp import web
@@ -16,6 +18,7 @@ from shared.bus.base import BusUnavailable
 from shared.domain import visit as visits
 from shared.domain.limits import Counted
 from shared.domain.visit import Purpose
+from shared.evidence import CodeEvidence
 from shared.messages import Event, HouseholdLoginSubmitted, LoginEvidence, evidence_identity
 from shared.sealing import seal
 from shared.storage.base import StoreUnavailable
@@ -47,7 +50,7 @@ class HouseholdEntry:
     async def _sign_in(self, request: web.Request, purpose: Purpose) -> web.StreamResponse:
         guest, fields = await self._submitted(request, purpose)
         provider = fields.get("provider", "")
-        if provider not in guest.providers:
+        if not guest.takes_password(provider):
             raise web.HTTPBadRequest(reason="Nobody signs in with a password there; open the page again")
         evidence = LoginEvidence(
             name=fields.get("name", "")[:LONGEST_FIELD], password=fields.get("password", "")[:LONGEST_FIELD]
@@ -60,19 +63,32 @@ class HouseholdEntry:
         if decision.wait:
             log.info("sign-in limited", wait_s=decision.wait, correlation_id=guest.correlation_id)
             return self._too_many(guest, decision.wait)
-        secret = new_secret(self._context.random)
-        visit_hash = visits.hash_of(secret, service=guest.service, purpose=purpose)
+        return await self._open(
+            guest, provider, evidence, secret=new_secret(self._context.random), counted=counted
+        )
+
+    async def _open(
+        self,
+        guest: Guest,
+        provider: str,
+        evidence: LoginEvidence | CodeEvidence,
+        *,
+        secret: str,
+        counted: Counted | None = None,
+    ) -> web.StreamResponse:
+        """Have evidence judged, and let the browser keep the secret of the visit that may open."""
+        visit_hash = visits.hash_of(secret, service=guest.service, purpose=guest.purpose)
         event = HouseholdLoginSubmitted(
             service=guest.service,
             gateway=self._context.gateway_id,
             correlation_id=guest.correlation_id,
             visit_hash=visit_hash,
-            purpose=purpose,
+            purpose=guest.purpose,
             provider=provider,
             evidence=seal(
                 msgspec.json.encode(evidence),
                 recipient=self._context.public_keys.auth_worker_box[0].public,
-                bound_to=evidence_identity(visit_hash, purpose),
+                bound_to=evidence_identity(visit_hash, guest.purpose),
             ),
             counted=counted,
         )
@@ -82,6 +98,13 @@ class HouseholdEntry:
             return self._try_again(guest)
         query = {"with": provider, "attempt": str(self._context.clock.now())}
         return welcome(guest, secret, see_other(guest.address(**query)), secure=self._secure)
+
+    def _departure(self, guest: Guest, provider: str | None) -> str | None:
+        """Return the address that sends the browser on to a provider; None if people type a password here."""
+        if provider is None or guest.takes_password(provider):
+            return None
+        token = guest.browser.form_token(self._cookie_keys[0], guest.leaving(provider))
+        return f"{guest.path}/with/{provider}?{urlencode({'token': token})}"
 
     def _counted(self, guest: Guest, provider: str, evidence: LoginEvidence) -> Counted:
         """Return the keys under which a try counts: those of the pages of links, so that the budgets are the same ones."""
@@ -119,10 +142,15 @@ class HouseholdEntry:
             "account": None,
             "notice": household_words.notice("ended" if was_here else request.query.get("said")),
             "provider": chosen,
+            "provider_title": title,
+            "departure": self._departure(guest, chosen),
             "choices": present.choices(
-                guest.providers, guest.settings, lambda name: guest.address(**{"with": name})
+                guest.providers,
+                guest.settings,
+                lambda name: self._departure(guest, name) or guest.address(**{"with": name}),
             ),
-            "problem": household_words.problem(view.visit.outcome, title) if view else None,
+            "problem": present.way_problem(request.query.get("went", ""), provider=title, is_link=False)
+            or (household_words.problem(view.visit.outcome, title) if view else None),
         }
         name = "household_sign_in" if guest.purpose is Purpose.HOUSEHOLD else "household_erase"
         response = page(name, guest.settings, values)

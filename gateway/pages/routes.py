@@ -8,6 +8,7 @@ from gateway.context import GatewayContext
 from gateway.pages.departures import ProviderPages
 from gateway.pages.entry import EntryPages
 from gateway.pages.household import HouseholdPages
+from gateway.pages.household_departures import HouseholdDepartures
 from gateway.pages.looks import Asset
 from gateway.pages.rendering import Handler, for_people, open_pages
 from gateway.pages.views import LinkPages
@@ -19,7 +20,8 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
     Raises:
         SettingsError: a logo or a template of the operator's own cannot be used.
     """
-    links, entry, providers = LinkPages(context), EntryPages(context), ProviderPages(context)
+    links, entry, departures = LinkPages(context), EntryPages(context), HouseholdDepartures(context)
+    providers = ProviderPages(context, departures)
     pages = open_pages(context.settings)
     routes = [
         web.get("/link/{code}", links.show),
@@ -33,7 +35,7 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
         web.get("/enter/{service}", entry.show),
         web.post("/enter/{service}", entry.enter),
     ]
-    routes += _household(HouseholdPages(context))
+    routes += _household(HouseholdPages(context), departures)
     app.add_routes(
         web.route(each.method, each.path, for_people(each.handler, pages, context.settings))
         for each in routes
@@ -41,17 +43,19 @@ def add_to(app: web.Application, context: GatewayContext) -> None:
     app.add_routes([web.get("/static/{name}", _static(pages.assets))])
 
 
-def _household(household: HouseholdPages) -> list[web.RouteDef]:
+def _household(household: HouseholdPages, departures: HouseholdDepartures) -> list[web.RouteDef]:
     return [
         web.get("/household", household.front),
         web.get("/household/{service}", household.show),
         web.post("/household/{service}/sign-in", household.sign_in),
+        web.get("/household/{service}/with/{provider}", departures.leave),
         web.post("/household/{service}/sign-out", household.sign_out),
         web.post("/household/{service}/unlink", household.unlink),
         web.get("/household/{service}/download", household.download),
         web.get("/household/{service}/erase", household.show_erase),
         web.post("/household/{service}/erase", household.erase),
         web.post("/household/{service}/erase/sign-in", household.sign_in_to_erase),
+        web.get("/household/{service}/erase/with/{provider}", departures.leave_to_erase),
     ]
 
 

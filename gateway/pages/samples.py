@@ -91,7 +91,17 @@ def samples() -> dict[str, Sequence[Values]]:
 
 
 def _of_the_household(choices: Sequence[Choice]) -> dict[str, Sequence[Values]]:
-    form = _FORM | {"address": "/household/default", "provider": "local", "choices": (), "problem": None}
+    form: dict[str, object] = _FORM | {
+        "address": "/household/default",
+        "provider": "local",
+        "choices": (),
+        "problem": None,
+    }
+    elsewhere: dict[str, object] = {
+        "departure": _ADDRESS,
+        "provider_title": "Navidrome",
+        "provider": "navidrome",
+    }
     erase = form | {"home": "/household/default", "account": None}
     events = [
         AuditView(
@@ -115,6 +125,9 @@ def _of_the_household(choices: Sequence[Choice]) -> dict[str, Sequence[Values]]:
                 for outcome in VisitOutcome
             ),
             form | {"notice": None, "choices": choices, "provider": None},
+            form
+            | {"notice": None, "problem": present.way_problem("denied", provider="Navidrome", is_link=False)},
+            form | {"notice": None} | elsewhere,
         ),
         "household": (
             home,
@@ -131,6 +144,7 @@ def _of_the_household(choices: Sequence[Choice]) -> dict[str, Sequence[Values]]:
         "household_erase": (
             erase,
             erase | {"choices": choices, "provider": None},
+            erase | elsewhere,
             erase | {"account": _ACCOUNT},
         ),
         "household_erased": ({},),

@@ -43,6 +43,8 @@ class VisitOutcome(StrEnum):
     """The provider knows the person, and says that this account may not be used here."""
     UNAVAILABLE = "unavailable"
     """The identity provider could not be asked."""
+    INCOMPLETE = "incomplete"
+    """What came back from the identity provider proves nothing: used up, too old, or not meant for this browser."""
     LIMITED = "limited"
     """Nobody has looked: too many wrong passwords came before."""
 
