@@ -162,15 +162,15 @@ async def test_erasing_takes_a_fresh_proof_and_leaves_a_skeleton(
     confirm = await entered(system, person, path="/household/default/erase")
     done = await person.press(confirm, "Erase")
     dead = await sonos.root(pair)
+    audit = await execute(
+        system.database_url,
+        "SELECT kind FROM audit_events WHERE household_id IS NOT NULL OR detail NOT IN ('{}')",
+    )
     signed_in = await entered(system, person)
     left = {
         table: await execute(system.database_url, f"SELECT 1 FROM {table}")
         for table in ("grants", "grant_origins", "accounts", "local_users", "sessions")
     }
-    audit = await execute(
-        system.database_url,
-        "SELECT kind FROM audit_events WHERE household_id IS NOT NULL OR detail NOT IN ('{}')",
-    )
     kinds = [kind for (kind,) in await execute(system.database_url, "SELECT kind FROM audit_events")]
 
     assert "Sign in once more" in asked.text
@@ -180,7 +180,7 @@ async def test_erasing_takes_a_fresh_proof_and_leaves_a_skeleton(
     assert "That name and password do not match." in signed_in.text
     assert {table: [] for table in left} == left
     assert [] == audit
-    assert {"link.requested", "link.linked", "account.erased"} <= set(kinds)
+    assert {"link.requested", "link.linked", "account.erased", "household.refused"} <= set(kinds)
 
 
 @pytest.mark.parametrize("path", ["/household/nobody", "/household/default/nothing"])
