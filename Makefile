@@ -16,7 +16,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --a
 	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services bench format docs constraints clean
+.PHONY: help run check test lint unit all-tests services bench chaos fuzz format translations pictures docs constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,8 +42,8 @@ unit: $(VENV)/.ready
 all-tests: $(VENV)/.ready services
 	$(BIN)/pytest -n 2 --dist loadfile
 
-services: ## Install PostgreSQL, RabbitMQ, Chromium, nginx and node for the tests, where they are missing and apt-get may
-	@tests/services/install.sh postgresql rabbitmq chromium nginx node
+services: ## Install PostgreSQL, RabbitMQ, Chromium, a font, nginx and node for the tests, where they are missing and apt-get may
+	@tests/services/install.sh postgresql rabbitmq chromium font nginx node
 
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .
@@ -52,6 +52,14 @@ format: $(VENV)/.ready ## Put the code in shape
 bench: $(VENV)/.ready ## Measure Latchkey beside bare aiohttp and its peers, into bench/results: less than fifteen minutes
 	@tests/services/install.sh postgresql rabbitmq node
 	$(BIN)/python -m bench
+
+translations: $(VENV)/.ready ## Bring the catalogues of the pages up to date with the words in templates and code
+	$(BIN)/python -m deploy.translations
+
+pictures: $(VENV)/.ready services ## Make the README's pictures of the pages anew
+	$(BIN)/pytest -q tests/browser/test_people.py -k readme
+	mkdir -p docs/pictures
+	for name in link household; do cp test-artifacts/readme-$$name.png docs/pictures/$$name.png; done
 
 docs: $(VENV)/.ready ## Make the reference pages of settings, commands and faults anew
 	$(BIN)/python -m deploy.reference docs

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from auth_worker import app_approval, endings, legacy, recheck, webhook
+from auth_worker import app_approval, endings, household, legacy, recheck, webhook
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
@@ -21,6 +21,8 @@ from shared.messages import (
     AccountRecheckRequested,
     AccountVouched,
     CodeEntered,
+    EraseRequested,
+    HouseholdLoginSubmitted,
     LinkApprovalSubmitted,
     LinkChanged,
     LinkDeclineRequested,
@@ -31,6 +33,8 @@ from shared.messages import (
     SessionRequested,
     SessionUsed,
     UpgradeRequested,
+    VisitEnded,
+    VisitUsed,
     evidence_identity,
 )
 from shared.sealing import seal, unseal
@@ -256,6 +260,10 @@ HANDLERS: HandlerTable[AuthContext] = {
     AccountRecheckRequested: recheck.recheck,
     AccountEndSubmitted: endings.end,
     LinkDeclineRequested: decline,
+    HouseholdLoginSubmitted: household.sign_in,
+    VisitUsed: Batched(household.note_used),
+    VisitEnded: household.sign_out,
+    EraseRequested: household.erase,
     SessionRequested: legacy.open_session,
     SessionUsed: Batched(legacy.note_used),
     UpgradeRequested: legacy.upgrade,

@@ -17,6 +17,7 @@ from shared.messages import (
     FamilyEnded,
     LinkChanged,
     TokenRefreshed,
+    VisitChanged,
 )
 
 
@@ -70,6 +71,11 @@ def link_key(link_id: str) -> Hashable:
     return ("link", link_id)
 
 
+def visit_key(visit_hash: str) -> Hashable:
+    """Return what the judgement, or the end, of a visit is awaited under."""
+    return ("visit", visit_hash)
+
+
 def entry_key(entry_id: str) -> Hashable:
     """Return what the judgement of a typed code is awaited under."""
     return ("entry", entry_id)
@@ -105,6 +111,11 @@ def _link_key_of(event: Event) -> Hashable:
     return link_key(event.link_id)
 
 
+def _visit_key_of(event: Event) -> Hashable:
+    assert isinstance(event, VisitChanged)
+    return visit_key(event.visit_hash)
+
+
 def _entry_key_of(event: Event) -> Hashable:
     assert isinstance(event, CodeJudged)
     return entry_key(event.entry_id)
@@ -137,6 +148,7 @@ def _family_key_of(event: Event) -> Hashable:
 
 _KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
     LinkChanged: _link_key_of,
+    VisitChanged: _visit_key_of,
     CodeJudged: _entry_key_of,
     AccountKnown: _account_key_of,
     AccountEndJudged: _end_key_of,

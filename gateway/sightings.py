@@ -1,4 +1,4 @@
-"""Tells the workers which tokens and sessions are in use: best effort, once per gateway, never in the way of a call."""
+"""Tells the workers which tokens, sessions and visits are in use: best effort, once per gateway, never in the way of a call."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import structlog
 
 from shared.bus.base import Bus, BusUnavailable
-from shared.messages import SessionUsed, TokenSeen
+from shared.messages import SessionUsed, TokenSeen, VisitUsed
 
 REMEMBERED = 100_000
 """Sights remembered as told; the oldest are forgotten, and told again if they come back."""
@@ -24,7 +24,7 @@ class Sightings:
         self._told: OrderedDict[Hashable, None] = OrderedDict()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def tell(self, event: TokenSeen | SessionUsed, sight: Hashable, bus: Bus) -> None:
+    def tell(self, event: TokenSeen | SessionUsed | VisitUsed, sight: Hashable, bus: Bus) -> None:
         """Send *event* in the background, unless this *sight* was told before."""
         if sight in self._told or len(self._under_way) >= AT_A_TIME:
             return
@@ -39,7 +39,7 @@ class Sightings:
         """Wait for what is under way."""
         await asyncio.gather(*self._under_way)
 
-    async def _send(self, event: TokenSeen | SessionUsed, sight: Hashable, bus: Bus) -> None:
+    async def _send(self, event: TokenSeen | SessionUsed | VisitUsed, sight: Hashable, bus: Bus) -> None:
         try:
             await bus.publish([event])
         except BusUnavailable:

@@ -13,6 +13,7 @@ from shared.domain.account import AccountTier
 from shared.domain.limits import Counted
 from shared.domain.link import LinkState
 from shared.domain.revocation import Scope
+from shared.domain.visit import Purpose
 
 
 class RefreshOutcome(StrEnum):
@@ -176,6 +177,57 @@ class LinkApproved(Event, frozen=True, kw_only=True):
 
     link_id: str
     browser: str
+    network: str = ""
+    """The address prefix of that browser, such as `192.0.2.0/24`: shown to the person later."""
+
+
+class HouseholdLoginSubmitted(Event, frozen=True, kw_only=True):
+    """A person offered evidence of who they are, to see what is linked to their account, or to erase it."""
+
+    kind = "household.login_submitted"
+
+    visit_hash: str
+    """Of the secret that the gateway made and the browser keeps; names the attempt as well."""
+    purpose: Purpose
+    provider: str
+    evidence: bytes
+    """A `LoginEvidence` or `CodeEvidence`, sealed for auth_worker and bound to hash and purpose."""
+    counted: Counted | None = None
+    """As in `LinkLoginSubmitted`."""
+
+
+class VisitUsed(Event, frozen=True, kw_only=True):
+    """A person is still there, and that was not recorded for some time."""
+
+    kind = "visit.used"
+
+    visit_hash: str
+
+
+class VisitEnded(Event, frozen=True, kw_only=True):
+    """A person signed out."""
+
+    kind = "visit.ended"
+
+    visit_hash: str
+
+
+class EraseRequested(Event, frozen=True, kw_only=True):
+    """A person who has just proved who they are wants their account erased."""
+
+    kind = "account.erase_requested"
+
+    visit_hash: str
+    """Of a visit for this purpose; what it names is erased."""
+
+
+class EraseApproved(Event, frozen=True, kw_only=True):
+    """auth_worker has closed an account for good; what hangs on it goes, and then it goes."""
+
+    kind = "account.erase_approved"
+
+    account_id: str
+    visit_hash: str
 
 
 class TokenRefreshRequested(Event, frozen=True, kw_only=True):
@@ -302,6 +354,14 @@ class LinkChanged(Event, frozen=True, kw_only=True):
 
     link_id: str
     state: LinkState
+
+
+class VisitChanged(Event, frozen=True, kw_only=True):
+    """A visit was judged, or is gone; read the row to see how."""
+
+    kind = "visit.changed"
+
+    visit_hash: str
 
 
 class CodeJudged(Event, frozen=True, kw_only=True):
@@ -462,16 +522,17 @@ def upgrade_delivery_id(request_id: str) -> str:
 WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.link": (LinkRequested, LinkDeclineRequested, LinkVouched, AccountVouched),
     "auth.entry": (CodeEntered,),
-    "auth.login": (LinkLoginSubmitted, LinkApprovalSubmitted),
+    "auth.login": (LinkLoginSubmitted, LinkApprovalSubmitted, HouseholdLoginSubmitted),
     "auth.recheck": (AccountRecheckRequested,),
     "auth.end": (AccountEndSubmitted,),
+    "auth.visit": (VisitEnded, EraseRequested),
     "auth.session": (SessionRequested,),
-    "auth.used": (SessionUsed,),
+    "auth.used": (SessionUsed, VisitUsed),
     "auth.upgrade": (UpgradeRequested,),
     "auth.notice": (NoticeDue,),
     "token.mint": (LinkApproved,),
     "token.refresh": (TokenRefreshRequested, TokenSeen),
-    "token.revoke": (TokenRevokeRequested,),
+    "token.revoke": (TokenRevokeRequested, EraseApproved),
     "token.upgrade": (GrantRequested,),
 }
 """Work queue -> the kinds it receives. By kind of work, so that a person who waits never stands behind a herd."""
@@ -481,6 +542,7 @@ QUEUES: dict[type[Event], str] = {kind: queue for queue, kinds in WORK.items() f
 
 RESULTS: tuple[type[Event], ...] = (
     LinkChanged,
+    VisitChanged,
     CodeJudged,
     AccountKnown,
     AccountEndJudged,

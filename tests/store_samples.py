@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.limits import Counted
@@ -11,6 +12,7 @@ from shared.domain.link import Device, Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.domain.session import Session
 from shared.domain.upgrade import Upgrade
+from shared.domain.visit import Purpose
 from shared.storage.base import (
     AttemptOutcome,
     AuditEvent,
@@ -33,6 +35,7 @@ from shared.storage.sql import (
     open_token_store,
 )
 from shared.storage.tries import Notice, TryOutcome
+from shared.storage.visits import Origin
 
 LINK = Link(
     link_id="link-1",
@@ -97,6 +100,19 @@ TYPED_CODE = TypedCode(
     link_id="link-1",
     sealed=b"\x00sealed\xff",
     expires_at=LINK.expires_at,
+)
+VISIT = visits.opened(
+    visit_hash="visit-1",
+    service="default",
+    purpose=Purpose.HOUSEHOLD,
+    account_id="account-1",
+    now=1_800_000_000,
+)
+ORIGIN = Origin(
+    grant_id="grant-1",
+    service="default",
+    device=Device(hardware="iPhone17,5", os_version="26.2", app_name="ICRU_iPhone17,5"),
+    network="192.0.2.0/24",
 )
 ENTRY = CodeEntry(
     entry_id="entry-1",
@@ -266,6 +282,18 @@ async def _work_on_sessions(transaction: AuthTransaction) -> None:
     await transaction.swap_session(session, used)
     assert await transaction.insert_upgrade(UPGRADE)
     assert await transaction.upgrade(UPGRADE.request_id)
+    await _work_on_visits(transaction)
+
+
+async def _work_on_visits(transaction: AuthTransaction) -> None:
+    assert await transaction.insert_visit(VISIT)
+    assert await transaction.insert_visit(replace(VISIT, visit_hash="visit-2"))
+    await transaction.delete_visit("visit-2")
+    visit = await transaction.visit(VISIT.visit_hash)
+    assert visit is not None
+    await transaction.swap_visit(visit, replace(visit, used_at=1, expires_at=4_000_000_000, version=2))
+    await transaction.delete_local_user(service="default", subject="nobody")
+    await transaction.forget_in_audit("nobody")
 
 
 async def _work_on_providers(transaction: AuthTransaction, account_id: str) -> None:
@@ -312,6 +340,9 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
         assert grant == await transaction.grant_of(
             service=grant.service, account_id=grant.account_id, household_id=grant.household_id
         )
+        for _ in range(2):
+            await transaction.put_origin(ORIGIN)
+        assert await transaction.erase_account("nobody") is None
         for selection in selections_of(grant):
             assert (grant,) == await transaction.grants(selection, limit=10)
         everything_else = replace(

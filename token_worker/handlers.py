@@ -14,6 +14,7 @@ from shared.domain.grant import Grant, Presented
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
+    EraseApproved,
     FamilyEnded,
     GrantRequested,
     LinkApproved,
@@ -23,9 +24,11 @@ from shared.messages import (
     TokenRefreshRequested,
     TokenRevokeRequested,
     TokenSeen,
+    VisitChanged,
 )
 from shared.storage.base import AuditEvent, TokenTransaction
 from shared.storage.tries import Notice
+from shared.storage.visits import Origin
 from shared.worker import Batched, HandlerTable, Retry
 from token_worker import rechecks, upgrades
 from token_worker.context import TokenContext
@@ -40,7 +43,7 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
         link = await transaction.link(message.link_id)
         if link is None:
             raise Retry("the link's row is not written yet")
-        linked = await _link(transaction, link, message.browser, context)
+        linked = await _link(transaction, link, message, context)
         grant = await transaction.grant(linked.grant_id) if linked.grant_id else None
     changed = LinkChanged(
         service=linked.service,
@@ -102,6 +105,22 @@ async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
         await context.bus.publish([msgspec.structs.replace(message, after=ended.next_after)])
 
 
+async def erase(message: EraseApproved, context: TokenContext) -> None:
+    """Delete an account with all that hangs on it, and tell all gateways that its tokens are over."""
+    async with context.store.transaction() as transaction:
+        gone = await transaction.erase_account(message.account_id)
+        if gone is not None:
+            await transaction.audit(
+                AuditEvent(kind="account.erased", service=message.service, account_id=message.account_id)
+            )
+    for grant in gone or ():
+        await _tell_ended(grant, grant.family, context)
+    changed = VisitChanged(
+        service=message.service, visit_hash=message.visit_hash, correlation_id=message.correlation_id
+    )
+    await context.bus.answer(message.gateway, changed)
+
+
 async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> None:
     """Record which generations are in use."""
     async with context.store.transaction() as transaction:
@@ -114,13 +133,15 @@ async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> Non
                 await transaction.swap_grant(grant, grants.seen(grant, presented, now=transaction.now))
 
 
-async def _link(transaction: TokenTransaction, link: Link, browser: str, context: TokenContext) -> Link:
+async def _link(
+    transaction: TokenTransaction, link: Link, message: LinkApproved, context: TokenContext
+) -> Link:
     account = await transaction.account(link.account_id) if link.account_id else None
     if account is not None and account.status is AccountStatus.DISABLED:
         return await _refuse(transaction, link)
     existing = await _grant_of(transaction, link)
     grant_id = existing.grant_id if existing else context.new_id()
-    linked = links.approve(link, browser=browser, grant_id=grant_id, now=transaction.now)
+    linked = links.approve(link, browser=message.browser, grant_id=grant_id, now=transaction.now)
     if linked is link:
         return link
     if account is None:
@@ -130,6 +151,9 @@ async def _link(transaction: TokenTransaction, link: Link, browser: str, context
         await transaction.insert_grant(grant)
     else:
         await transaction.swap_grant(existing, grant)
+    await transaction.put_origin(
+        Origin(grant_id=grant_id, service=link.service, device=link.device, network=message.network)
+    )
     await transaction.swap_link(link, linked)
     await transaction.put_delivery(
         delivery_id=link.link_id,
@@ -216,5 +240,6 @@ HANDLERS: HandlerTable[TokenContext] = {
     TokenRefreshRequested: Batched(refresh),
     TokenSeen: Batched(note_seen),
     TokenRevokeRequested: revoke,
+    EraseApproved: erase,
     GrantRequested: upgrades.issue,
 }

@@ -72,8 +72,12 @@ class Provider(Protocol):
 class RedirectProvider(Provider, Protocol):
     """An identity source that people are sent to, and come back from with a code."""
 
-    async def exchange(self, evidence: CodeEvidence) -> Identity:
+    async def exchange(self, evidence: CodeEvidence, *, max_age: int | None = None) -> Identity:
         """Return whom the source signed in.
+
+        Args:
+            evidence: what the browser brought back.
+            max_age: seconds since the person last proved there who they are, at most; for sources that tell.
 
         Raises:
             SignInIncomplete: the code proves nothing: used up, too old, or not meant for this browser.

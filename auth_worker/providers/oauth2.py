@@ -42,8 +42,8 @@ class OAuth2Provider:
         """Refuse: people do not type passwords for this provider here."""
         raise ProviderUnavailable("nobody signs in there with a password of ours")
 
-    async def exchange(self, evidence: CodeEvidence) -> Identity:
-        """Return whom the provider signed in."""
+    async def exchange(self, evidence: CodeEvidence, *, max_age: int | None = None) -> Identity:
+        """Return whom the provider signed in; when they proved who they are, OAuth 2.0 does not tell."""
         check_address(evidence, self._redirect_uri)
         try:
             tokens = await self._endpoint.redeem(

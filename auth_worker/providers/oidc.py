@@ -47,7 +47,7 @@ class OidcProvider:
         """Refuse: people do not type passwords for this provider here."""
         raise ProviderUnavailable("nobody signs in there with a password of ours")
 
-    async def exchange(self, evidence: CodeEvidence) -> Identity:
+    async def exchange(self, evidence: CodeEvidence, *, max_age: int | None = None) -> Identity:
         """Return whom the provider signed in."""
         check_address(evidence, self._redirect_uri)
         known = await self._discovery.known()
@@ -55,7 +55,10 @@ class OidcProvider:
             tokens = await self._endpoint.redeem(
                 known.token_endpoint, evidence, audience=self._settings.issuer
             )
-            claims = await self._from_id_token(tokens, nonce=evidence.nonce, max_age=self._settings.max_age)
+            limits = [limit for limit in (self._settings.max_age, max_age) if limit is not None]
+            claims = await self._from_id_token(
+                tokens, nonce=evidence.nonce, max_age=min(limits, default=None)
+            )
             claims = await self._completed(claims, tokens, known)
         except (GrantRefused, Forged) as refused:
             raise SignInIncomplete(str(refused)) from None

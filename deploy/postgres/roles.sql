@@ -2,9 +2,9 @@
 --
 --   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
 --   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
---   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, upgrades,
+--   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, visits, upgrades,
 --                         what is known and kept of identity providers, and whether their people are still there
---   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired
+--   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired or is erased
 --
 -- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
 --
@@ -67,6 +67,8 @@ BEGIN
   GRANT SELECT ON alembic_version TO latchkey_gateway, latchkey_auth_worker, latchkey_token_worker;
 
   GRANT SELECT ON links, login_attempts, accounts, grants, deliveries, sessions, typed_codes, code_entries TO latchkey_gateway;
+  -- For the household page, which shows people what happened to their account.
+  GRANT SELECT ON visits, grant_origins, audit_events TO latchkey_gateway;
   GRANT SELECT ON provider_metadata, sign_in_tries, known_places TO latchkey_gateway;
 
   GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users, typed_codes, code_entries TO latchkey_auth_worker;
@@ -81,7 +83,13 @@ BEGIN
   GRANT UPDATE (used_at, expires_at, version) ON sessions TO latchkey_auth_worker;
   -- token_worker gives a pair on the word of these rows, so nobody else may write one.
   GRANT SELECT, INSERT ON upgrades TO latchkey_auth_worker;
+  GRANT SELECT, INSERT, DELETE ON visits TO latchkey_auth_worker;
+  GRANT UPDATE (used_at, expires_at, version) ON visits TO latchkey_auth_worker;
+  GRANT DELETE ON local_users TO latchkey_auth_worker;
   GRANT INSERT ON audit_events TO latchkey_auth_worker;
+  -- Where an account is erased, its events stay, without households and details.
+  GRANT SELECT (account_id, link_id) ON audit_events TO latchkey_auth_worker;
+  GRANT UPDATE (household_id, detail) ON audit_events TO latchkey_auth_worker;
   GRANT SELECT, INSERT ON provider_metadata TO latchkey_auth_worker;
   GRANT UPDATE (issuer, authorization_endpoint, iss_parameter, fetched_at) ON provider_metadata TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON provider_tokens TO latchkey_auth_worker;
@@ -93,17 +101,20 @@ BEGIN
   -- Deleting a link deletes its login attempts, with the rights of the owner.
   GRANT SELECT, DELETE ON links TO latchkey_token_worker;
   GRANT UPDATE (state, grant_id, version) ON links TO latchkey_token_worker;
-  GRANT SELECT ON accounts TO latchkey_token_worker;
-  GRANT SELECT, INSERT ON grants TO latchkey_token_worker;
+  -- Deleting an account deletes what hangs on it, with the rights of the owner, but never a grant.
+  GRANT SELECT, DELETE ON accounts TO latchkey_token_worker;
+  GRANT SELECT, INSERT, DELETE ON grants TO latchkey_token_worker;
+  GRANT SELECT, INSERT ON grant_origins TO latchkey_token_worker;
+  GRANT UPDATE (hardware, os_version, app_name, network) ON grant_origins TO latchkey_token_worker;
   GRANT UPDATE (
     status, family, generation, signing_key_id, derivation_key_id, issued_at, expires_at, seen_generation,
     family_started_at, used_at, version
   ) ON grants TO latchkey_token_worker;
   GRANT SELECT, INSERT, DELETE ON deliveries TO latchkey_token_worker;
   GRANT UPDATE (sealed, expires_at) ON deliveries TO latchkey_token_worker;
-  GRANT SELECT, DELETE ON sessions, upgrades TO latchkey_token_worker;
+  GRANT SELECT, DELETE ON sessions, upgrades, visits TO latchkey_token_worker;
   -- Retention passes over rows that are locked; for that PostgreSQL wants the right to change any one column.
-  GRANT UPDATE (version) ON sessions TO latchkey_token_worker;
+  GRANT UPDATE (version) ON sessions, visits TO latchkey_token_worker;
   GRANT UPDATE (expires_at) ON upgrades TO latchkey_token_worker;
   GRANT INSERT ON audit_events TO latchkey_token_worker;
   -- Retention locks the rows it is about to delete, for which PostgreSQL wants a right to change them.

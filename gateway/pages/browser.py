@@ -29,6 +29,10 @@ class Browser:
         """Return the hash under which a link remembers this browser; another one for each link."""
         return hmac.digest(self.secret.encode(), f"browser\0{link_id}".encode(), "sha256").hex()[:32]
 
+    def place_for(self, service: str) -> str:
+        """Return what stands for this browser among the places in which accounts of a service were signed in to."""
+        return self.id_for(f"sign in {service}")
+
     def form_token(self, key: bytes, link_id: str) -> str:
         """Return what a form of this browser for this link has to carry (CSRF)."""
         return hmac.digest(key, f"form\0{self.secret}\0{link_id}".encode(), "sha256").hex()

@@ -25,10 +25,20 @@ class Destination:
     iss_parameter: bool
     """Whether it always comes back."""
 
-    def address(self, **parameters: str) -> str:
-        """Return where to send a browser."""
-        query = urlencode(self.parameters | parameters)
+    def address(self, *, anew: bool = False, **parameters: str) -> str:
+        """Return where to send a browser.
+
+        Args:
+            anew: ask the provider to let people prove who they are, even if they are signed in there.
+            parameters: those that are of this browser alone.
+        """
+        query = urlencode(self.parameters | (self._anew() if anew else {}) | parameters)
         return f"{self.endpoint}{'&' if '?' in self.endpoint else '?'}{query}"
+
+    def _anew(self) -> dict[str, str]:
+        asked = [each for each in self.parameters.get("prompt", "").split() if each not in {"none", "login"}]
+        # With max_age an ID token has to say when that was, which auth_worker looks at. OAuth 2.0 alone knows no such promise.
+        return {"prompt": " ".join(["login", *asked])} | ({"max_age": "0"} if self.is_openid else {})
 
     def is_from(self, iss: str | None) -> bool:
         """Tell whether an answer came from this provider, as far as it says where it came from (RFC 9207)."""

@@ -16,6 +16,7 @@ from gateway.context import GatewayContext
 from gateway.network import network_of
 from gateway.operations.linking import entry_path
 from gateway.pages import browser as browsers
+from gateway.pages import present
 from gateway.pages.browser import Browser
 from gateway.pages.rendering import page, see_other
 from gateway.results import entry_key
@@ -29,7 +30,6 @@ from shared.storage.codes import CodeEntry, EntryOutcome, EntryView
 
 RESULT_SECONDS = 3.0
 """How long a form is held for its result before a waiting page is shown."""
-WRONG = "No Sonos system is waiting for this code. Compare the letters, or start again in the Sonos app to get a new one."
 
 _ENTRY = re.compile(r"[a-z2-7]{12}")
 
@@ -72,7 +72,7 @@ class EntryPages:
         visit = self._visit(request)
         entry_id = request.query.get("entry", "")
         if not _ENTRY.fullmatch(entry_id):
-            return self._form(visit, WRONG if "wrong" in request.query else None)
+            return self._form(visit, present.wrong_code() if "wrong" in request.query else None)
         try:
             view = await self._context.store.code_entry(entry_id)
         except StoreUnavailable:
@@ -128,7 +128,7 @@ class EntryPages:
             return _too_many(visit, typed_code.GUESS_WINDOW)
         if entry.outcome is EntryOutcome.RIGHT and entry.typed_id and view.sealed is not None:
             return see_other(f"/link/{self._opened(view.sealed, entry.typed_id)}")
-        return self._form(visit, WRONG)
+        return self._form(visit, present.wrong_code())
 
     def _opened(self, sealed: bytes, typed_id: str) -> str:
         private_keys = [key.secret for key in self._context.keys.box]
@@ -177,8 +177,7 @@ def _is_of(visit: Visit, entry: CodeEntry) -> bool:
 
 
 def _too_many(visit: Visit, seconds: int) -> web.StreamResponse:
-    minutes = -(-seconds // 60)
-    words = "a minute" if minutes == 1 else f"{minutes} minutes"
-    response = page("too_many", visit.settings, {"address": visit.address(), "minutes": words}, status=429)
+    wait = present.too_many(seconds)
+    response = page("too_many", visit.settings, {"address": visit.address(), "wait": wait}, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.pages.languages import N_, ngettext
+from gateway.pages.languages import gettext as _
 from shared.domain.link import Device, Link, LinkState
 from shared.settings import LOCAL, ProviderSettings, ServiceSettings
 from shared.storage.base import AttemptOutcome, LinkView
@@ -11,15 +13,15 @@ from shared.storage.base import AttemptOutcome, LinkView
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
 
 _PHONES = (
-    ("ipad", "an iPad"),
-    ("iphone", "an iPhone"),
-    ("icru_", "an iPhone or iPad"),
-    ("acr_", "an Android phone"),
-    ("google", "an Android phone"),
-    ("samsung", "an Android phone"),
-    ("windows", "a Windows computer"),
-    ("wdcr", "a Windows computer"),
-    ("mac", "a Mac"),
+    ("ipad", N_("an iPad")),
+    ("iphone", N_("an iPhone")),
+    ("icru_", N_("an iPhone or iPad")),
+    ("acr_", N_("an Android phone")),
+    ("google", N_("an Android phone")),
+    ("samsung", N_("an Android phone")),
+    ("windows", N_("a Windows computer")),
+    ("wdcr", N_("a Windows computer")),
+    ("mac", N_("a Mac")),
 )
 
 
@@ -43,8 +45,8 @@ def asker(link: Link, now: int, *, networks: Sequence[str | None] = ()) -> Asker
         networks: what may stand for this browser's own network.
     """
     return Asker(
-        device=_device(link.device),
-        system=_system(link.household_id),
+        device=device(link.device),
+        system=system(link.household_id),
         age=_age(now - link.requested_at),
         network=_network(link.network, networks),
     )
@@ -118,27 +120,72 @@ def sign_in_problem(view: LinkView, *, submission: str | None, limit: int, provi
     """Return what went wrong with this browser's last attempt, in words, or None."""
     outcomes = {attempt.submission_id: attempt.outcome for attempt in view.attempts}
     outcome = outcomes.get(submission or "")
-    if outcome is AttemptOutcome.UNAVAILABLE:
-        return f"{provider} could not check your account just now. Nothing is lost: please try again in a moment. If it stays like this, tell whoever runs it."
-    if outcome is AttemptOutcome.NOT_ALLOWED:
-        return f"{provider} knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account."
-    if outcome is AttemptOutcome.INCOMPLETE:
-        return f"{provider} did not confirm who you are: what it sent was used already, or is too old. Please sign in again."
     if outcome is not AttemptOutcome.REFUSED:
-        return None
+        return not_judged(outcome, provider)
     failures = sum(attempt.outcome is AttemptOutcome.REFUSED for attempt in view.attempts)
-    left = limit - failures
-    tries = "one more try" if left == 1 else f"{left} more tries"
-    return f"That name and password do not match. You have {tries}."
+    return ngettext(
+        "That name and password do not match. You have one more try.",
+        "That name and password do not match. You have %(num)d more tries.",
+        limit - failures,
+    )
 
 
-def way_problem(went: str, *, provider: str) -> str | None:
+def not_judged(outcome: AttemptOutcome | None, provider: str) -> str | None:
+    """Return why somebody was not let in whose password may well be right, in words, or None."""
+    if outcome is AttemptOutcome.UNAVAILABLE:
+        return _(
+            "%(provider)s could not check your account just now. Nothing is lost: please try again in a moment. If it stays like this, tell whoever runs it.",
+            provider=provider,
+        )
+    if outcome is AttemptOutcome.NOT_ALLOWED:
+        return _(
+            "%(provider)s knows you, but does not allow this account to be used with Sonos. Ask whoever runs it, or sign in with another account.",
+            provider=provider,
+        )
+    if outcome is AttemptOutcome.INCOMPLETE:
+        return _(
+            "%(provider)s did not confirm who you are: what it sent was used already, or is too old. Please sign in again.",
+            provider=provider,
+        )
+    return None
+
+
+def wrong_code() -> str:
+    """Return what is said of every typed code that opens nothing: which are live, and which were, is nobody's business."""
+    return _(
+        "No Sonos system is waiting for this code. Compare the letters, or start again in the Sonos app to get a new one."
+    )
+
+
+def too_many(seconds: int) -> str:
+    """Return how long somebody has to wait who has tried too often."""
+    return ngettext(
+        "Please wait a minute and try again.",
+        "Please wait %(num)d minutes and try again.",
+        -(-seconds // 60),
+    )
+
+
+def way_problem(went: str, *, provider: str, is_link: bool = True) -> str | None:
     """Return what became of a way to a provider, in words, or None."""
-    return {
-        "away": f"{provider} cannot be reached just now. Nothing is lost: please try again in a moment.",
-        "denied": f"You did not sign in at {provider}. Nothing was linked; you can try again, or decline below.",
-        "wrong": f"{provider} could not sign you in. Nothing is lost: please try again in a moment.",
-    }.get(went)
+    if went == "away":
+        return _(
+            "%(provider)s cannot be reached just now. Nothing is lost: please try again in a moment.",
+            provider=provider,
+        )
+    if went == "denied" and not is_link:
+        return _("You did not sign in at %(provider)s. You can try again.", provider=provider)
+    if went == "denied":
+        return _(
+            "You did not sign in at %(provider)s. Nothing was linked; you can try again, or decline below.",
+            provider=provider,
+        )
+    if went == "wrong":
+        return _(
+            "%(provider)s could not sign you in. Nothing is lost: please try again in a moment.",
+            provider=provider,
+        )
+    return None
 
 
 def is_limited(view: LinkView, submission: str | None) -> bool:
@@ -149,23 +196,18 @@ def is_limited(view: LinkView, submission: str | None) -> bool:
     )
 
 
-def minutes(seconds: int) -> str:
-    """Return a time to wait, in words."""
-    whole = -(-seconds // 60)
-    return "a minute" if whole <= 1 else f"{whole} minutes"
-
-
 def way_back(callback_path: str) -> str | None:
     """Return the address that opens the Sonos app again, exactly as Sonos gave it, or None if it is not one of Sonos's."""
     return callback_path if _CALLBACK.fullmatch(callback_path) else None
 
 
-def _device(device: Device) -> str:
+def device(device: Device) -> str:
+    """Return what people call the device that asked."""
     told = f"{device.hardware} {device.app_name}".lower()
     for sign, words in _PHONES:
         if sign in told:
-            return words
-    return "a device that did not say what it is"
+            return _(words)
+    return _("a device that did not say what it is")
 
 
 def _network(asked_from: str | None, here: Sequence[str | None]) -> str | None:
@@ -173,21 +215,19 @@ def _network(asked_from: str | None, here: Sequence[str | None]) -> str | None:
     if asked_from is None or None in here or not here:
         return None
     if asked_from in here:
-        return "the network that this device is on"
-    return (
-        "another network than this device is on. That is normal with mobile data, with a VPN, or when the Sonos app is "
-        "somewhere else. If somebody sent you this page, decline"
+        return _("the network that this device is on")
+    return _(
+        "another network than this device is on. That is normal with mobile data, with a VPN, or when the Sonos app is somewhere else. If somebody sent you this page, decline"
     )
 
 
-def _system(household_id: str) -> str:
-    """Return the end of the household id before any account suffix, as people can compare it in the Sonos app."""
+def system(household_id: str) -> str:
+    """Return the end of the household id before any account suffix, as people can compare it in the Sonos app; empty if there is none."""
     base = re.split(r"[._]", household_id.removeprefix("Sonos_"))[0]
-    return base[-4:].upper() if len(base) >= 8 else "unknown"
+    return base[-4:].upper() if len(base) >= 8 else ""
 
 
 def _age(seconds: int) -> str:
     if seconds < 60:
-        return "less than a minute ago"
-    minutes = seconds // 60
-    return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
+        return _("less than a minute ago")
+    return ngettext("a minute ago", "%(num)d minutes ago", seconds // 60)

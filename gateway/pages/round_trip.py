@@ -20,6 +20,7 @@ from nacl.exceptions import CryptoError
 
 from gateway.pages.browser import Browser
 from shared.context import Random
+from shared.domain.visit import Purpose
 
 STATE_SECONDS = 900
 """How long a person may take at the provider. The link's own time ends earlier in most settings."""
@@ -28,11 +29,17 @@ LONGEST_STATE = 1024
 _NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """What a browser brings back."""
+class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a browser brings back: either a link code, or all of service, purpose and visit."""
 
-    code: str
+    code: str = ""
     """The link code."""
+    service: str = ""
+    """Whose household page it left."""
+    purpose: Purpose | None = None
+    """What for; None for a link."""
+    visit: str = ""
+    """The secret of the visit that is to be opened: the same one if the browser comes back twice."""
     submission_id: str
     expires_at: int
 

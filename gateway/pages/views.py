@@ -75,7 +75,7 @@ class Visit:
     @property
     def place(self) -> str:
         """Return what stands for this browser where an account is signed in to from it again."""
-        return self.browser.id_for(f"sign in {self.service}")
+        return self.browser.place_for(self.service)
 
     def takes_password(self, provider: str) -> bool:
         """Tell whether people sign in there with a name and a password on our page."""
@@ -172,6 +172,11 @@ class LinkPages:
             correlation_id=visit.correlation_id,
             link_id=visit.link_id,
             browser=visit.browser_id,
+            network=network_of(
+                peer=request.remote,
+                forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+                trusted_proxies=self._context.settings.trusted_proxies,
+            ),
         )
         return await self._send(visit, event, visit.address(approved="1"))
 
@@ -279,7 +284,7 @@ class LinkPages:
         return page("expired", next(iter(services.values())), {}, status=404)
 
     def _too_many(self, visit: Visit, seconds: int) -> web.StreamResponse:
-        values = {"address": visit.address(), "time": present.minutes(seconds)}
+        values = {"address": visit.address(), "wait": present.too_many(seconds), "began_in_app": True}
         response = page("slow_down", visit.settings, values, status=429)
         response.headers["Retry-After"] = str(seconds)
         return response

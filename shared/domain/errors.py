@@ -13,6 +13,7 @@
     ├── AccountDisabled         the account may not be used
     ├── AccountUnsupported      an account of this tier may not be used with Sonos
     ├── SessionUnknown          not a session id of ours, or its time is over
+    ├── VisitOver               the person has to sign in (again)
     ├── TokenRefused            not a token of ours, or not for this service
     ├── ReauthorizationNeeded   the household has to link again
     │   └── ReuseDetected       an old generation came back: theft, the family ends
@@ -83,6 +84,10 @@ class AccountUnsupported(Refusal):
 
 class SessionUnknown(Refusal):
     """The session id was not issued here, or its time is over."""
+
+
+class VisitOver(Refusal):
+    """The visit to the household page is over, or was not opened for this; sign in again."""
 
 
 class TokenRefused(Refusal):

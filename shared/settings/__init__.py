@@ -12,6 +12,7 @@ from shared.settings.apps import (
     JwksSettings,
     UserinfoSettings,
 )
+from shared.settings.brand import BrandSettings
 from shared.settings.checks import split_address, webhook_key
 from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.loading import SettingsError, load
@@ -54,6 +55,7 @@ __all__ = [
     "AppSettings",
     "AudiobookshelfProviderSettings",
     "Auth",
+    "BrandSettings",
     "ClaimSettings",
     "ContentSettings",
     "HttpProviderSettings",

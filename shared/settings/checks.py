@@ -5,6 +5,7 @@ import binascii
 from urllib.parse import urlsplit
 
 from shared.settings.app_checks import app_checks
+from shared.settings.brand import unreadable
 from shared.settings.lifecycle_checks import lifecycle_checks
 from shared.settings.model import Settings
 from shared.settings.provider_checks import address_checks
@@ -125,6 +126,15 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
                 f"services.{name}.content.url: write it like http://content.internal/smapi, without user, password and fragment",
             )
             for name, service in settings.services.items()
+        ),
+        *(
+            (True, problem)
+            for name, service in settings.services.items()
+            for problem in unreadable(service.brand, f"services.{name}.brand")
+        ),
+        (
+            settings.templates_dir is not None and not settings.templates_dir.is_dir(),
+            f"{PREFIX}TEMPLATES_DIR: {settings.templates_dir} is no folder that can be read; correct the path or unset it",
         ),
     ]
 

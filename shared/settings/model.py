@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """The least severe lines that are written."""
     log_format: Literal["json", "console"] = "console"
     """One JSON object per line, or lines for people."""
+    templates_dir: Path | None = None
+    """A folder of your own page templates, looked up before ours; `latchkey/NAME.html` in them is ours. All are tried at start."""
     demo: bool = False
     """Show the playground at `/`, in embedded mode only: whoever opens it can break the broker; never in production."""
 

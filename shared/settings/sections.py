@@ -10,6 +10,7 @@ from shared.domain.grant import ReusePolicy, TokenKind
 from shared.domain.link_code import LONGEST_LIFETIME
 from shared.settings.apps import AppSettings
 from shared.settings.base import Section as Section  # noqa: PLC0414 - sections of other modules have it from here
+from shared.settings.brand import BrandSettings
 
 PREFIX = "LATCHKEY_"
 LONGEST_ISSUER = 47
@@ -52,6 +53,7 @@ class ServiceSettings(Section):
 
     title: str = Field("Latchkey", min_length=1, max_length=64)
     """What people call the service; shown on every page."""
+    brand: BrandSettings = BrandSettings()
     app_url: str | None = Field(None, max_length=2048)
     """Deep link into the service's app, with `{linkCode}`, `{householdId}`, `{callbackPath}`, `{state}` and `{redirectUri}`; none: browser only."""
     app: AppSettings | None = None

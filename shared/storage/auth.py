@@ -56,6 +56,7 @@ from shared.storage.session import begin
 from shared.storage.tried import KEYS, TRIES, parameters, tries_from
 from shared.storage.tries import Notice, TryOutcome
 from shared.storage.version import check
+from shared.storage.visit_transaction import SqlHouseholdWrites
 from shared.storage.writes import upsert
 
 _ATTEMPTS = (
@@ -117,7 +118,7 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlLifecycleTransaction, AuthTransaction):
+class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, AuthTransaction):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:

@@ -24,6 +24,7 @@ from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 from shared.storage.lifecycle import LifecycleTransaction
 from shared.storage.providers import ProviderReads, ProviderTransaction
 from shared.storage.tries import NoticeReads, NoticeWrites, TryReads, TryTransaction
+from shared.storage.visits import HouseholdErasure, HouseholdReads, HouseholdWrites
 
 
 class StoreUnavailable(Exception):
@@ -127,7 +128,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -200,6 +201,7 @@ class AuthTransaction(
     LifecycleTransaction,
     TryTransaction,
     NoticeReads,
+    HouseholdWrites,
     Protocol,
 ):
     """What auth_worker may do."""
@@ -249,7 +251,7 @@ class AuthTransaction(
         ...
 
 
-class TokenTransaction(LinkTransaction, NoticeWrites, Protocol):
+class TokenTransaction(LinkTransaction, NoticeWrites, HouseholdErasure, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -300,7 +302,7 @@ class TokenTransaction(LinkTransaction, NoticeWrites, Protocol):
         ...
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
-        """Delete what has expired: deliveries, sessions, upgrades, typed codes, entries, tries, places, notices, told ends, old links.
+        """Delete what has expired: deliveries, sessions, visits, upgrades, typed codes, entries, tries, places, notices, told ends, old links.
 
         Links go when they expired before *links_before*.
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account
+from shared.domain.grant import GrantStatus
 from shared.domain.limits import Counted, Tries
 from shared.domain.revocation import Selection
 from shared.storage import selecting
@@ -27,28 +28,36 @@ from shared.storage.rows import (
     account_at,
     account_from,
     attempt_from,
+    audit_from,
     code_entry_from,
     grant_at,
+    grant_from,
     link_at,
     link_from,
+    origin_from,
     provider_metadata_from,
     session_from,
     split,
+    visit_from,
 )
 from shared.storage.schema import (
     accounts,
+    audit_events,
     code_entries,
     deliveries,
+    grant_origins,
     grants,
     links,
     login_attempts,
     provider_metadata,
     sessions,
     typed_codes,
+    visits,
 )
 from shared.storage.session import fetch
 from shared.storage.tried import TRIES, parameters, tries_from
 from shared.storage.version import check
+from shared.storage.visits import AuditView, SystemView, VisitView
 
 _MOST = 128
 """Keys in one statement: more would not be cheaper each, and the first of them would wait longer."""
@@ -82,6 +91,24 @@ _SESSIONS = (
     select(sessions, accounts, _NOW)
     .join_from(sessions, accounts)
     .where(is_one_of(sessions.c.session_hash, bindparam("ids", type_=Keys)))
+)
+_VISIT = (
+    select(visits, accounts, _NOW)
+    .join_from(visits, accounts, isouter=True)
+    .where(visits.c.visit_hash == bindparam("visit_hash"))
+)
+_SYSTEMS = (
+    select(grants, grant_origins)
+    .join_from(grants, grant_origins, isouter=True)
+    .where(grants.c.account_id == bindparam("account_id"), grants.c.status == GrantStatus.ACTIVE.value)
+    .order_by(grants.c.used_at.desc(), grants.c.grant_id)
+    .limit(bindparam("limit"))
+)
+_EVENTS = (
+    select(audit_events)
+    .where(audit_events.c.account_id == bindparam("account_id"))
+    .order_by(audit_events.c.event_id.desc())
+    .limit(bindparam("limit"))
 )
 _DELIVERIES = select(deliveries.c.delivery_id, deliveries.c.sealed).where(
     is_one_of(deliveries.c.delivery_id, bindparam("ids", type_=Keys)), _UNEXPIRED
@@ -191,6 +218,33 @@ class SqlReadStore(ReadStore):
             return None
         (entry,) = split(rows[0], code_entries)
         return EntryView(entry=code_entry_from(entry), sealed=rows[0].sealed)
+
+    async def visit(self, visit_hash: str) -> VisitView | None:
+        """Return a visit and its account."""
+        rows = await fetch(self._engine, _VISIT, {"visit_hash": visit_hash})
+        if not rows:
+            return None
+        visit, account = split(rows[0], visits, accounts)
+        return VisitView(
+            visit=visit_from(visit),
+            account=None if account["account_id"] is None else account_from(account),
+            now=rows[0].now,
+        )
+
+    async def systems(self, account_id: str, *, limit: int) -> tuple[SystemView, ...]:
+        """Return the grants of an account that have not ended, the one used last first."""
+        rows = await fetch(self._engine, _SYSTEMS, {"account_id": account_id, "limit": limit})
+        found = []
+        for row in rows:
+            grant, origin = split(row, grants, grant_origins)
+            known = None if origin["grant_id"] is None else origin_from(origin)
+            found.append(SystemView(grant=grant_from(grant), origin=known))
+        return tuple(found)
+
+    async def events(self, account_id: str, *, limit: int) -> tuple[AuditView, ...]:
+        """Return what happened to an account, latest first."""
+        rows = await fetch(self._engine, _EVENTS, {"account_id": account_id, "limit": limit})
+        return tuple(audit_from(next(split(row, audit_events))) for row in rows)
 
     async def provider_metadata(self, provider: str) -> ProviderMetadataView | None:
         """Return what is known of a provider."""

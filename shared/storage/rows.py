@@ -12,6 +12,7 @@ from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.session import Session
 from shared.domain.upgrade import Upgrade
+from shared.domain.visit import Purpose, Visit, VisitOutcome
 from shared.storage.base import (
     AttemptOutcome,
     AuditEvent,
@@ -21,6 +22,7 @@ from shared.storage.base import (
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.providers import ProviderMetadata
 from shared.storage.tries import Notice
+from shared.storage.visits import AuditView, Origin
 
 Values = dict[str, Any]
 """Column name -> value: one row of one table, to be written."""
@@ -291,6 +293,45 @@ def upgrade_values(upgrade: Upgrade) -> Values:
 def upgrade_from(row: Found) -> Upgrade:
     """Return the word that a row with all columns of `upgrades` says."""
     return Upgrade(**row)
+
+
+def visit_values(visit: Visit) -> Values:
+    """Return the row of `visits` that says *visit*."""
+    return asdict(visit) | {"purpose": visit.purpose.value, "outcome": visit.outcome.value}
+
+
+def visit_from(row: Found) -> Visit:
+    """Return the visit that a row with all columns of `visits` says."""
+    return Visit(**{**row, "purpose": Purpose(row["purpose"]), "outcome": VisitOutcome(row["outcome"])})
+
+
+def origin_values(origin: Origin) -> Values:
+    """Return the row of `grant_origins` that says *origin*."""
+    return {
+        "grant_id": origin.grant_id,
+        "service": origin.service,
+        "hardware": origin.device.hardware,
+        "os_version": origin.device.os_version,
+        "app_name": origin.device.app_name,
+        "network": origin.network,
+    }
+
+
+def origin_from(row: Found) -> Origin:
+    """Return the origin that a row with all columns of `grant_origins` says."""
+    return Origin(
+        grant_id=row["grant_id"],
+        service=row["service"],
+        device=Device(hardware=row["hardware"], os_version=row["os_version"], app_name=row["app_name"]),
+        network=row["network"],
+    )
+
+
+def audit_from(row: Found) -> AuditView:
+    """Return what a row of `audit_events` says to the person whose account it names."""
+    return AuditView(
+        at=row["at"], kind=row["kind"], household_id=row["household_id"], detail=json.loads(row["detail"])
+    )
 
 
 def provider_metadata_values(metadata: ProviderMetadata, *, fetched_at: int) -> Values:

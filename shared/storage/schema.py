@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0007"
+VERSION = "0008"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -200,6 +200,33 @@ upgrades = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
+# Ends with its account, as a session does.
+visits = Table(
+    "visits",
+    metadata,
+    Column("visit_hash", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), index=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+)
+
+# Apart from the grant, which is read and written with every refresh, while this is for the household page alone.
+grant_origins = Table(
+    "grant_origins",
+    metadata,
+    Column("grant_id", Text, ForeignKey("grants.grant_id", ondelete="CASCADE"), primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("os_version", Text, nullable=False),
+    Column("app_name", Text, nullable=False),
+    Column("network", Text, nullable=False),
+)
+
 # Public, and of no service: a provider serves all that name it.
 provider_metadata = Table(
     "provider_metadata",
@@ -271,8 +298,8 @@ audit_events = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("service", Text, nullable=False),
-    Column("link_id", Text),
-    Column("account_id", Text),
+    Column("link_id", Text, index=True),
+    Column("account_id", Text, index=True),
     Column("grant_id", Text),
     Column("household_id", Text),
     Column("detail", Text, nullable=False),

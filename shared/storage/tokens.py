@@ -30,10 +30,12 @@ from shared.storage.schema import (
     told_ends,
     typed_codes,
     upgrades,
+    visits,
 )
 from shared.storage.session import begin
 from shared.storage.tries import Notice
 from shared.storage.version import check
+from shared.storage.visit_transaction import SqlHouseholdErasure
 
 _GRANT = select(grants).where(grants.c.grant_id == bindparam("grant_id"))
 _GRANT_OF = select(grants).where(
@@ -69,6 +71,7 @@ def _oldest(key: Column[str], expires_at: Column[int]) -> ReturningDelete[tuple[
 
 _DELETE_DELIVERIES = _oldest(deliveries.c.delivery_id, deliveries.c.expires_at)
 _DELETE_SESSIONS = _oldest(sessions.c.session_hash, sessions.c.expires_at)
+_DELETE_VISITS = _oldest(visits.c.visit_hash, visits.c.expires_at)
 _DELETE_UPGRADES = _oldest(upgrades.c.request_id, upgrades.c.expires_at)
 _DELETE_TYPED_CODES = _oldest(typed_codes.c.typed_id, typed_codes.c.expires_at)
 _DELETE_CODE_ENTRIES = _oldest(code_entries.c.entry_id, code_entries.c.expires_at)
@@ -76,6 +79,7 @@ _DELETE_TOLD_ENDS = _oldest(told_ends.c.event_id, told_ends.c.expires_at)
 _DELETIONS = (
     _DELETE_DELIVERIES,
     _DELETE_SESSIONS,
+    _DELETE_VISITS,
     _DELETE_UPGRADES,
     _DELETE_TYPED_CODES,
     _DELETE_CODE_ENTRIES,
@@ -87,7 +91,7 @@ _DELETIONS = (
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
-class SqlTokenTransaction(SqlLinkTransaction, TokenTransaction):
+class SqlTokenTransaction(SqlHouseholdErasure, SqlLinkTransaction, TokenTransaction):
     """See the port."""
 
     async def grant(self, grant_id: str) -> Grant | None:

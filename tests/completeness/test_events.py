@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from auth_worker import household
 from auth_worker.handlers import HANDLERS as AUTH
+from gateway.pages.household_words import EVENTS as WORDS
 from gateway.results import _KEYS as AWAITED
 from shared.messages import EVENTS, RESULTS, WORK
 from token_worker.handlers import HANDLERS as TOKEN
@@ -45,3 +47,17 @@ def test_no_handler_is_left_over() -> None:
     work = {kind for kinds in WORK.values() for kind in kinds}
 
     assert work == {kind for handlers in HANDLED.values() for kind in handlers}
+
+
+NAMELESS = {"account.erased", "link.declined", "link.requested", "link.superseded"}
+"""Kinds of audit events that name no account, or one that is gone."""
+
+
+def test_every_audit_event_of_an_account_has_words() -> None:
+    """What the audit says of an account is told on the household page, in words that are translated."""
+    said = re.compile(r'(?:_audit\(|audited\(|kind\s*=\s*|else )f?"([a-z_]+\.[a-z_]+)"')
+    folders = ("auth_worker", "token_worker", "deploy")
+    code = "".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    kinds = set(said.findall(code)) | set(household.AUDITED.values()) | {"login.authenticated"}
+
+    assert set(WORDS) == kinds - NAMELESS

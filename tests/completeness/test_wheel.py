@@ -56,7 +56,8 @@ def test_every_file_of_the_packages_is_in(wheel: Path) -> None:
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".html", ".css", ".js", ".mako", ".svg"} and "__pycache__" not in path.parts
+        if path.suffix in {".py", ".html", ".css", ".js", ".mako", ".po", ".svg"}
+        and "__pycache__" not in path.parts
     }
 
     assert tree == {name for name in names(wheel) if not name.split("/")[0].endswith(".dist-info")}
@@ -73,8 +74,11 @@ def test_command_works_from_another_folder(wheel: Path, tmp_path: Path) -> None:
         "from deploy import embedded\n"
         "from deploy.cli import main\n"
         "from shared.settings import load\n"
-        "import gateway.pages.rendering as pages\n"
-        "assert pages._TEMPLATES.list_templates()\n"
+        "from gateway.pages.languages import spoken\n"
+        "from gateway.pages.rendering import page\n"
+        "from shared.settings import ServiceSettings\n"
+        "with spoken('de'):\n"
+        "    assert 'gültig' in page('expired', ServiceSettings(), {}).text\n"
         "data = Path('data')\n"
         "embedded.prepare(load(**embedded.settings_for(data, listen='127.0.0.1:1', public_url=None)))\n"
         "sys.argv = ['latchkey', 'accounts', 'list', '--data', 'data']\n"

@@ -289,6 +289,23 @@ async def test_person_who_signed_in_too_long_ago(bench: Bench) -> None:
     assert "ann" == (await bench.sign_in(max_age=60)).subject
 
 
+@pytest.mark.parametrize(("settings", "asked"), [(None, 300), (3600, 300), (300, 3600), (300, None)])
+async def test_stricter_limit_of_settings_and_purpose_holds(
+    bench: Bench, settings: int | None, asked: int | None
+) -> None:
+    """Whoever erases proves anew who they are, whatever the settings ask of everybody."""
+    results = []
+    for seconds_ago in (10, 1800):
+        bench.forger.bend = bent(auth_time=int(time.time()) - seconds_ago)
+        async with bench.opened(**({"max_age": settings} if settings else {})) as provider:
+            try:
+                results.append((await provider.exchange(bench.came_back(), max_age=asked)).subject)
+            except SignInIncomplete as refused:
+                results.append("max_age" if "max_age" in str(refused) else str(refused))
+
+    assert ["ann", "max_age"] == results
+
+
 async def test_new_key_is_fetched_once_a_minute(bench: Bench) -> None:
     """A provider may change its key; who makes up key ids makes nobody ask for more than that."""
     async with bench.opened() as provider:

@@ -8,7 +8,7 @@ from shared import keys
 from tests.e2e.conftest import start_separately
 from tests.play.operator import add_account, deployment
 from tests.play.past import stale_token
-from tests.play.person import PASSWORD, Person
+from tests.play.person import PASSWORD, Page, Person
 from tests.play.sonos import HOUSEHOLD, Pair, Sonos, login_of, pair_of, session_of
 from tests.services.postgres import PostgresServer
 from tests.services.rabbit import RabbitServer
@@ -25,6 +25,7 @@ async def test_stolen_disks_open_nothing(
     secrets: dict[str, bytes] = {
         "password": PASSWORD.encode(),
         "wrong password": b"canary-of-a-wrong-password",
+        "wrong password on the household page": b"canary-of-a-wrong-household-password",
         "legacy password": b"canary-password-of-bob",
         "wrong legacy password": b"canary-of-a-wrong-legacy-password",
     }
@@ -48,6 +49,7 @@ async def test_stolen_disks_open_nothing(
         await sonos.root(successor)
         unused = await sonos.get_app_link()
         form = await person.open(unused.reg_url)
+        home = await look_after_it(f"{system.gateways[0]}/household", person, secrets)
         session_id, upgraded = await use_the_past(sonos, secrets)
         secrets |= {
             "link code": link.code.encode(),
@@ -61,7 +63,8 @@ async def test_stolen_disks_open_nothing(
             "upgraded authToken": upgraded.token.encode(),
             "upgraded privateKey": upgraded.key.encode(),
             "form token": form.buttons["Sign in"].fields["form_token"].encode(),
-            "cookie": next(iter(person.http.cookie_jar)).value.encode(),
+            "household form token": home.buttons["Sign out"].fields["form_token"].encode(),
+            **{f"cookie {cookie.key}": cookie.value.encode() for cookie in person.http.cookie_jar},
             **key_material(system.keys_dir),
         }
         assert "Your Sonos system is linked" == done.title
@@ -77,6 +80,16 @@ async def test_stolen_disks_open_nothing(
         for process in system.processes:
             process.kill()
         system.processes.clear()
+
+
+async def look_after_it(address: str, person: Person, secrets: dict[str, bytes]) -> Page:
+    """Sign in on the household page, wrongly and rightly, and come back to be seen there again."""
+    wrong = secrets["wrong password on the household page"].decode()
+    refused = await person.press(await person.open(address), "Sign in", name="ann", password=wrong)
+    home = await person.press(refused, "Sign in", name="ann", password=PASSWORD)
+
+    assert "Your Sonos systems" == home.title
+    return home
 
 
 async def use_the_past(sonos: Sonos, secrets: dict[str, bytes]) -> tuple[str, Pair]:

@@ -153,7 +153,7 @@ def sonos(http: aiohttp.ClientSession, system: System) -> Sonos:
 async def departure(person: Person, sonos: Sonos) -> str:
     """Return the address that leads from the sign-in page of a new link to the provider."""
     page = await person.open((await sonos.get_app_link()).reg_url)
-    return page.links["Corp"]
+    return page.links[CONTINUE]
 
 
 async def returning(person: Person, departure: str) -> str:
@@ -174,7 +174,7 @@ async def test_everything_is_in_the_request(system: System, sonos: Sonos, person
     page = await person.open(link.reg_url)
     asked = {}
     for title in ("Corp", "Other"):
-        url = await person.sent_to(page.links[title])
+        url = await person.sent_to(page.links[f"Continue with {title}"])
         asked[title] = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
         assert link.code not in url
@@ -288,7 +288,7 @@ async def test_stolen_code(system: System, sonos: Sonos, person: Person) -> None
         link = await sonos.get_app_link()
         for _ in range(7):
             page = await thief.open(link.reg_url)
-            url = await returning(thief, page.links.get("Corp") or page.links[CONTINUE])
+            url = await returning(thief, page.links[CONTINUE])
             page = await thief.open(changed(url, code=stolen))
 
             assert "did not confirm who you are" in page.text
@@ -326,7 +326,9 @@ async def test_person_who_did_not_sign_in(system: System, sonos: Sonos, person: 
 
     assert "You did not sign in at Corp" in backs["access_denied"].text
     assert all("Corp could not sign you in" in backs[error].text for error in ("server_error", "<script>"))
-    assert all({"Own", "Other", CONTINUE} <= page.links.keys() for page in backs.values())
+    assert all(
+        {"Continue with Own", "Continue with Other", CONTINUE} <= page.links.keys() for page in backs.values()
+    )
     assert [(0,)] == attempts
     assert "ann of the forger" in confirm.text
 
@@ -335,7 +337,7 @@ async def test_provider_that_is_down(system: System, sonos: Sonos, person: Perso
     """Before: the page says so. While the code is exchanged: the same. Nothing is lost, and then it works."""
     page = await person.open((await sonos.get_app_link()).reg_url)
     forger.answers["/token"] = (503, {})
-    unchecked = await person.follow(page, "Corp")
+    unchecked = await person.follow(page, CONTINUE)
     del forger.answers["/token"]
     confirm = await person.follow(unchecked, CONTINUE)
 
@@ -355,7 +357,7 @@ async def test_provider_that_was_never_reached(
     async with signing_in_at(tmp_path, sqlite_url, providers, wait=False) as system:
         sonos = Sonos(http, system.endpoint)
         page = await person.open((await sonos.get_app_link()).reg_url)
-        away = await person.follow(page, "Corp")
+        away = await person.follow(page, CONTINUE)
 
     assert "A Sonos system asks" in page.text
     assert "Corp cannot be reached just now. Nothing is lost" in away.text
@@ -364,10 +366,10 @@ async def test_provider_that_was_never_reached(
 async def test_disabled_account(system: System, sonos: Sonos, person: Person) -> None:
     """Is told that it may not be used, and not something about a password."""
     first = await person.open((await sonos.get_app_link()).reg_url)
-    await person.follow(first, "Corp")
+    await person.follow(first, CONTINUE)
     await execute(system.database_url, "UPDATE accounts SET status = 'disabled'")
     second = await person.open((await sonos.get_app_link()).reg_url)
-    refused = await person.follow(second, "Corp")
+    refused = await person.follow(second, CONTINUE)
 
     assert "does not allow this account to be used with Sonos" in refused.text
 
@@ -378,7 +380,7 @@ async def test_two_browsers_finish_one_link(system: System, sonos: Sonos, person
     async with Person() as other:
         other.http.cookie_jar.update_cookies({"who": "bob"})
         urls = [
-            await returning(each, (await each.open(link.reg_url)).links["Corp"]) for each in (person, other)
+            await returning(each, (await each.open(link.reg_url)).links[CONTINUE]) for each in (person, other)
         ]
         pages = await asyncio.gather(person.open(urls[0]), other.open(urls[1]))
         winner, confirm = next(

@@ -182,6 +182,67 @@ async def test_page_that_asks_to_wait_tells_nothing(system: System) -> None:
     assert "In a browser in which you signed in before" in pages[0].text
 
 
+async def enter(system: System, person: Person, password: str, *, path: str = "") -> Page:
+    """Sign in on the household page, or on the one that erases, on the last gateway."""
+    form = await person.open(f"{system.gateways[-1]}/household/default{path}")
+    return await person.press(form, "Sign in", name=NAME, password=password)
+
+
+async def test_household_page_has_the_same_budgets(system: System) -> None:
+    """One wrong password there and one for a link, and everybody new at this network waits: there, to erase, and to link."""
+    async with browser(HOME) as person:
+        link = await sign_in(system, person, "wrong 1")
+        wrong = await enter(system, person, "wrong 2")
+        waiting = [await enter(system, person, PASSWORD, path=path) for path in ("", "/erase")]
+        linking = await sign_in(system, person, PASSWORD)
+        form = await person.follow(waiting[1], "Try again")
+    async with browser(MOBILE) as elsewhere:
+        there = await enter(system, elsewhere, PASSWORD)
+
+    assert ("Sign in to link Sonos", 200) == (link.title, link.status)
+    assert "That name and password do not match." in wrong.text
+    assert [(WAIT, 429)] * 2 == [(page.title, page.status) for page in waiting]
+    assert all(0 < int(page.headers["Retry-After"]) <= 30 for page in waiting)
+    assert all("Sonos app" not in page.text for page in waiting)
+    assert (WAIT, "Erase this account?") == (linking.title, form.title)
+    assert "Your Sonos systems" == there.title
+    recorded = await audits(system)
+    assert (1, 1, 1) == tuple(
+        recorded[kind] for kind in ("login.refused", "household.refused", "household.signed_in")
+    )
+
+
+async def test_erasing_has_the_same_budgets(system: System) -> None:
+    """Whoever finds a browser signed in cannot guess the password on the page that asks for it once more."""
+    async with browser(HOME) as person:
+        home = await enter(system, person, PASSWORD)
+        # What is wrong in the same second as the right password does not count.
+        await execute(system.database_url, "UPDATE known_places SET since = since - 1")
+        guesses = [await enter(system, person, f"guess {number}", path="/erase") for number in range(3)]
+        still = await person.open(f"{system.gateways[-1]}/household/default")
+    erasable = await execute(
+        system.database_url, "SELECT 1 FROM visits WHERE purpose = 'erase' AND outcome = 'open'"
+    )
+
+    assert ["Your Sonos systems"] * 2 == [home.title, still.title]
+    assert ["Erase this account?", "Erase this account?", WAIT] == [page.title for page in guesses]
+    assert [] == erasable
+
+
+async def test_who_was_on_the_household_page_does_not_wait_for_a_link(system: System) -> None:
+    """Signing in there makes the browser known as well, for as long, and wherever it goes."""
+    async with browser(HOME) as owner:
+        await enter(system, owner, PASSWORD)
+        ages = {cookie.key: cookie["max-age"] for cookie in owner.http.cookie_jar}
+        for number in range(4):
+            await tries(system, f"20.9.{number}.1", f"guess {number}")
+        owner.http.headers["X-Forwarded-For"] = MOBILE
+        away = await sign_in(system, owner, PASSWORD)
+
+    assert str(180 * 86400) == ages["latchkey"]
+    assert SIGNED_IN == away.title
+
+
 @asynccontextmanager
 async def household(
     system: System, service: str, address: str, name: str = "Sonos_a"

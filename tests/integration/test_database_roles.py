@@ -17,6 +17,7 @@ from tests.store_samples import (
     ENTRY,
     LINK,
     METADATA,
+    VISIT,
     selections_of,
     work_as_auth_worker,
     work_as_token_worker,
@@ -42,6 +43,9 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sessions": {"SELECT"},
         "typed_codes": {"SELECT"},
         "code_entries": {"SELECT"},
+        "visits": {"SELECT"},
+        "grant_origins": {"SELECT"},
+        "audit_events": {"SELECT"},
         "provider_metadata": {"SELECT"},
         "sign_in_tries": {"SELECT"},
         "known_places": {"SELECT"},
@@ -49,10 +53,11 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
     AUTH_WORKER: {
         "alembic_version": {"SELECT"},
         "accounts": {"SELECT", "INSERT"},
-        "local_users": {"SELECT", "INSERT"},
+        "local_users": {"SELECT", "INSERT", "DELETE"},
         "links": {"SELECT", "INSERT"},
         "login_attempts": {"SELECT", "INSERT"},
         "sessions": {"SELECT", "INSERT", "DELETE"},
+        "visits": {"SELECT", "INSERT", "DELETE"},
         "upgrades": {"SELECT", "INSERT"},
         "typed_codes": {"SELECT", "INSERT"},
         "code_entries": {"SELECT", "INSERT"},
@@ -67,9 +72,11 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
     },
     TOKEN_WORKER: {
         "alembic_version": {"SELECT"},
-        "accounts": {"SELECT"},
+        "accounts": {"SELECT", "DELETE"},
         "links": {"SELECT", "DELETE"},
-        "grants": {"SELECT", "INSERT"},
+        "grants": {"SELECT", "INSERT", "DELETE"},
+        "grant_origins": {"SELECT", "INSERT"},
+        "visits": {"SELECT", "DELETE"},
         "deliveries": {"SELECT", "INSERT", "DELETE"},
         "sessions": {"SELECT", "DELETE"},
         "upgrades": {"SELECT", "DELETE"},
@@ -90,6 +97,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "accounts": {"nickname", "tier", "status"},
         "links": {"state", "account_id", "browser", "version"},
         "sessions": {"used_at", "expires_at", "version"},
+        "visits": {"used_at", "expires_at", "version"},
+        "audit_events": {"household_id", "detail"},
         "code_entries": {"outcome", "typed_id"},
         "provider_metadata": {"issuer", "authorization_endpoint", "iss_parameter", "fetched_at"},
         "provider_tokens": {"sealed", "checked_at", "version"},
@@ -102,6 +111,8 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "grants": set(grants.columns.keys()) - {"grant_id", "service", "account_id", "household_id"},
         "deliveries": {"sealed", "expires_at"},
         "sessions": {"version"},
+        "visits": {"version"},
+        "grant_origins": {"hardware", "os_version", "app_name", "network"},
         "upgrades": {"expires_at"},
         "typed_codes": {"expires_at"},
         "told_ends": {"expires_at"},
@@ -284,10 +295,14 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         selected = [await read.grants(selection, limit=10) for selection in selections_of(grant)]
         delivery = await read.delivery(LINK.link_id)
         await read.live_codes(10)
+        assert await read.visit(VISIT.visit_hash)
+        systems = await read.systems(grant.account_id, limit=10)
+        await read.events(grant.account_id, limit=10)
         assert await read.provider_metadata(METADATA.provider)
         assert await read.account_of(service="default", provider="local", subject="zoë")
         await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
 
+    assert () == systems
     assert entry is not None
     assert view is not None
     assert authenticated == view.link

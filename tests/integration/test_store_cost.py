@@ -18,6 +18,7 @@ from tests.store_samples import (
     LINK,
     METADATA,
     SESSION,
+    VISIT,
     insert_grant,
     insert_link,
     open_stores,
@@ -64,6 +65,9 @@ async def _everything(url: str) -> None:
             await stores.read.grants(selection, limit=10)
         await stores.read.delivery(LINK.link_id)
         await stores.read.session(SESSION.session_hash)
+        await stores.read.visit(VISIT.visit_hash)
+        await stores.read.systems(GRANT.account_id, limit=10)
+        await stores.read.events(GRANT.account_id, limit=10)
 
 
 async def test_every_look_up_has_an_index_on_postgresql(postgres_url: str) -> None:

@@ -129,6 +129,8 @@ class Forger:
             "exp": now + 300,
             "nickname": f"{subject} of the forger",
         }
+        if "max_age" in asked:
+            claims["auth_time"] = now
         if "nonce" in asked:
             claims["nonce"] = asked["nonce"]
         bent = self.bend(claims)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx, node), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx, font, node), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -10,6 +10,8 @@ has() {
         rabbitmq) test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
         node) command -v node && command -v npm ;;
         nginx) command -v nginx || test -x /usr/sbin/nginx ;;
+        # Without one for Japanese and Chinese, boxes would be measured in place of letters.
+        font) command -v fc-list && fc-list :lang=ja | grep -q . ;;
         node) command -v node && command -v npm ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     esac >/dev/null
@@ -20,6 +22,7 @@ package_of() {
         python) echo python3 python3-venv ;;
         rabbitmq) echo rabbitmq-server ;;
         nginx) echo nginx-light ;;
+        font) echo fontconfig fonts-droid-fallback ;;
         node) echo nodejs npm ;;
         *) echo "$1" ;;
     esac

@@ -223,4 +223,4 @@ def test_attempt_that_nobody_looked_at_is_told_apart() -> None:
 )
 def test_time_to_wait_is_told_in_minutes(seconds: int, words: str) -> None:
     """Rounded up, so that nobody comes back too early."""
-    assert words == present.minutes(seconds)
+    assert f"Please wait {words} and try again." == present.too_many(seconds)

@@ -1,10 +1,13 @@
 """What goes along with a browser opens for that browser, that provider, and its time."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
 from gateway.pages.browser import Browser
 from gateway.pages.destinations import Destination
 from gateway.pages.round_trip import (
+    LONGEST_STATE,
     State,
     challenge_of,
     nonce_of,
@@ -13,6 +16,7 @@ from gateway.pages.round_trip import (
     verifier_of,
 )
 from shared.context import SystemRandom
+from shared.domain.visit import Purpose
 
 BROWSER = Browser(secret="a" * 32, is_new=False)
 STATE = State(code="canary-link-code", submission_id="s1", expires_at=1000)
@@ -34,6 +38,47 @@ def test_state_comes_back() -> None:
     assert [STATE, STATE] == [opened(first), opened(second)]
     assert first != sealed()
     assert "canary" not in repr(STATE)
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_state_of_the_household_page_comes_back(purpose: Purpose) -> None:
+    """Whole, and within what is taken of a state even with the longest names."""
+    state = State(
+        service="s" * 64,
+        purpose=purpose,
+        visit="canary-secret-of-32-characters--",
+        submission_id="s1",
+        expires_at=1000,
+    )
+    value = seal_state(state, key=KEY, browser=BROWSER, provider="corp", random=SystemRandom())
+
+    assert state == opened(value)
+    assert len(value) <= LONGEST_STATE
+    assert "canary" not in repr(state)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_openid", "expected"),
+    [
+        ("", True, {"prompt": "login", "max_age": "0"}),
+        ("none", True, {"prompt": "login", "max_age": "0"}),
+        ("consent login", True, {"prompt": "login consent", "max_age": "0"}),
+        ("", False, {"prompt": "login"}),
+    ],
+)
+def test_new_proof_is_asked_for(prompt: str, is_openid: bool, expected: dict[str, str]) -> None:
+    """In place of what the settings ask of everybody; without it, that stays as it is."""
+    parameters = {"prompt": prompt, "max_age": "3600"} if prompt else {}
+    destination = Destination(
+        endpoint="https://id.example",
+        parameters=parameters,
+        is_openid=is_openid,
+        issuer="",
+        iss_parameter=False,
+    )
+    anew, usual = (dict(parse_qsl(urlsplit(destination.address(anew=each)).query)) for each in (True, False))
+
+    assert (expected, parameters) == (anew, usual)
 
 
 @pytest.mark.parametrize(
