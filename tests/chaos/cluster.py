@@ -43,6 +43,8 @@ class Cluster:
     rabbit: RabbitServer
     postgres_cable: Cable
     rabbit_cable: Cable
+    victim_cables: tuple[Cable, Cable]
+    """To the database and to the broker, for one process that is struck."""
     database_url: str
     """Straight to the server, for who looks at the rows."""
     begins_again: bool = False
@@ -57,6 +59,18 @@ class Cluster:
             self.system.start_gateway(name)
         else:
             self.system.start(name, ("-m", service))
+
+    def start_victim(self, service: str) -> Process:
+        """Start a process with cables of its own, so that it can be struck at a certain moment of what it says."""
+        environment = {
+            "LATCHKEY_DATABASE_URL": self.victim_cables[0].url,
+            "LATCHKEY_BROKER_URL": self.victim_cables[1].url,
+        }
+        if service == "gateway":
+            environment["LATCHKEY_LISTEN"] = self.system.gateways[0].removeprefix("http://")
+        process = self.system.start(f"{service}-victim-{next(self._numbers)}", ("-m", service), **environment)
+        self.system.processes.pop()
+        return process
 
     def kill(self, index: int) -> None:
         """Kill a process, and start another in its place, on the same port if it is a gateway."""
@@ -149,7 +163,12 @@ async def open_cluster(
     rabbit = RabbitServer(facts["rabbit"], lambda act: keeper.order(act, names["rabbit"]))
     try:
         database_url = await asyncio.to_thread(postgres.migrated_database, _migrate)
-        async with cable(database_url) as to_postgres, cable(rabbit.url) as to_rabbit:
+        async with (
+            cable(database_url) as to_postgres,
+            cable(rabbit.url) as to_rabbit,
+            cable(database_url) as victim_to_postgres,
+            cable(rabbit.url) as victim_to_rabbit,
+        ):
             with (
                 tempfile.TemporaryDirectory(prefix="latchkey-chaos-") as folder,
                 _deployed(Path(folder), to_postgres.url, to_rabbit.url, settings) as system,
@@ -163,6 +182,7 @@ async def open_cluster(
                     rabbit=rabbit,
                     postgres_cable=to_postgres,
                     rabbit_cable=to_rabbit,
+                    victim_cables=(victim_to_postgres, victim_to_rabbit),
                     database_url=database_url,
                     begins_again=begins_again,
                 )

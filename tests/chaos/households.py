@@ -64,9 +64,9 @@ class Household:
             pair = await self.link(http)
             self._ledger.acknowledged.add(self.name)
             while not self._stop.is_set():
-                pair = await self._use(http, pair)
+                pair = await self.use(http, pair)
                 await asyncio.sleep(AGAIN_SECONDS)
-            pair = await self._use(http, pair)
+            pair = await self.use(http, pair)
             self._ledger.settled.add(self.name)
 
     async def link(self, http: aiohttp.ClientSession) -> Pair:
@@ -86,7 +86,8 @@ class Household:
             person.cancel()
             await asyncio.gather(person, return_exceptions=True)
 
-    async def _use(self, http: aiohttp.ClientSession, pair: Pair) -> Pair:
+    async def use(self, http: aiohttp.ClientSession, pair: Pair) -> Pair:
+        """Browse, refresh, and return the new pair."""
         await self._until_done("guarded call", lambda: self._sonos(http).root(pair), lambda answer: answer)
         return await self._until_done(
             "refresh", lambda: self._sonos(http).call("refreshAuthToken", pair=pair), self._pair

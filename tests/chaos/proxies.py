@@ -1,8 +1,9 @@
 """Cables with faults: TCP proxies on loopback between our processes and their servers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -17,6 +18,18 @@ class Fault(Enum):
     BLACK_HOLE = "swallows everything, and keeps every connection open"
     LOSE_ANSWERS = "carries what is asked, and swallows what is answered"
     REFUSE = "cuts every connection, and takes no new one"
+
+
+@dataclass(kw_only=True)
+class Strike:
+    """Something that happens once, when our process sends for the *at*th time from now."""
+
+    at: int
+    before: bool
+    """Whether the server is not to get these bytes any more."""
+    act: Callable[[], None]
+    count: int = 0
+    done: bool = False
 
 
 class Cable:
@@ -35,12 +48,17 @@ class Cable:
         self.lose_commit_answers = 0
         """Of so many commits that pass, the answer to one is cut after the server has it; 0: none."""
         self.cut_commits = 0
+        self._strike: Strike | None = None
 
     @property
     def url(self) -> str:
         """Return the server's address, through this cable."""
         user = self._parts.netloc.rpartition("@")[0]
         return self._parts._replace(netloc=f"{user}@127.0.0.1:{self._port}").geturl()
+
+    def arm(self, strike: Strike | None) -> None:
+        """Have something happen at a certain moment of what is said from now on."""
+        self._strike = strike
 
     def retarget(self, url: str) -> None:
         """Lead new connections to another server, and cut those there are."""
@@ -117,8 +135,12 @@ class Cable:
                 for end in ends:
                     end.transport.abort()
                 return
+            if self._struck(before=True):
+                return
             target.write(data)
             await target.drain()
+            if self._struck(before=False):
+                return
         with suppress(OSError):
             target.write_eof()
 
@@ -129,6 +151,17 @@ class Cable:
             target.write(data)
             await target.drain()
         target.close()
+
+    def _struck(self, *, before: bool) -> bool:
+        strike = self._strike
+        if strike is None or strike.done or strike.before != before:
+            return False
+        strike.count += 1
+        if strike.count < strike.at:
+            return False
+        strike.done = True
+        strike.act()
+        return True
 
     def _is_commit_to_cut(self, data: bytes) -> bool:
         if not self.lose_commit_answers or COMMIT not in data:
