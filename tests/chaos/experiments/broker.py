@@ -144,5 +144,14 @@ async def cold_start(cluster: Cluster) -> None:
         await asyncio.sleep(3)
 
 
+@experiment(33, "The broker's disk is full for 20 seconds.", down="RabbitMQ, disk full")
+async def broker_disk_full(cluster: Cluster) -> None:
+    await asyncio.sleep(4)
+    await _ctl(cluster, "set_disk_free_limit", "100000GB")
+    with cluster.fault():
+        await asyncio.sleep(20)
+    await _ctl(cluster, "set_disk_free_limit", "50MB")
+
+
 async def _ctl(cluster: Cluster, *arguments: str) -> None:
     await asyncio.to_thread(cluster.rabbit.rabbitmqctl, *arguments)

@@ -6,6 +6,7 @@ before and after each of these sendings, and all of them are tried, without a ho
 
 import asyncio
 from itertools import count
+from pathlib import Path
 
 import aiohttp
 
@@ -86,7 +87,7 @@ async def _live(cluster: Cluster, name: str) -> None:
         ledger.settled.add(name)
 
 
-async def _ready(cluster: Cluster, service: str, log) -> None:
+async def _ready(cluster: Cluster, service: str, log: Path) -> None:
     if service == "gateway":
         async with aiohttp.ClientSession() as http, asyncio.timeout(60):
             while True:
