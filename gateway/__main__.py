@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from gateway.app import STOPPING, create_app
+from gateway.connections import Connections, room_for
 from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
@@ -24,6 +25,9 @@ from shared.tokens import TokenVerifier
 
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
+
+BACKLOG = 1024
+"""Connections that the operating system keeps for us until we come to them."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,13 +96,24 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
         # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
+        assert runner.server is not None  # since it is set up
+        connections = Connections(room_for(settings.most_connections))
+        # Around everything, whichever way a request is answered.
+        runner.server.request_handler = connections.answering(runner.server.request_handler)
+        sweeping = asyncio.create_task(connections.sweep())
         try:
-            await web.TCPSite(runner, host, port).start()
+            server = await asyncio.get_running_loop().create_server(
+                connections.guarded(runner.server), host, port, backlog=BACKLOG
+            )
             log.info("gateway listens", address=settings.listen, public_url=settings.public_url)
-            await stop.wait()
+            try:
+                await stop.wait()
+            finally:
+                server.close()
         finally:
             app[STOPPING].set()
             await runner.cleanup()
+            sweeping.cancel()
 
 
 def main() -> None:
