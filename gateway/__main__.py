@@ -26,6 +26,10 @@ from shared.tokens import TokenVerifier
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
 
+IDLE_SECONDS = 75
+"""How long a connection may be silent before its first request and between two."""
+LINGER_SECONDS = 3
+"""How long the rest of a body is taken and thrown away after the answer is out, so that the answer is read at all."""
 BACKLOG = 1024
 """Connections that the operating system keeps for us until we come to them."""
 
@@ -94,7 +98,13 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
         if extension:
             extension.add_to(app, context)
         # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
         await runner.setup()
         assert runner.server is not None  # since it is set up
         connections = Connections(room_for(settings.most_connections))

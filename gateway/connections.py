@@ -113,7 +113,7 @@ class _Guard(asyncio.Protocol):
             self._head_since = self._time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        stream = cast(asyncio.Transport, transport)  # uvloop's does not derive from it
+        stream = cast("asyncio.Transport", transport)  # uvloop's does not derive from it
         if not self._connections.admit(self):
             stream.abort()
             return

@@ -13,6 +13,8 @@ import pytest
 from aiohttp import web
 
 from gateway import connections as guard
+from gateway.__main__ import LINGER_SECONDS
+from gateway.app import BODY_SECONDS
 from gateway.connections import Connections, room_for
 
 PATIENCE = 30.0
@@ -296,3 +298,9 @@ def test_room_is_made_or_told(
 
     assert expected == room_for(4096)
     assert [raised_to] * (raised_to is not None) == asked
+
+
+def test_slow_ones_are_gone_in_fifteen_seconds() -> None:
+    """Whether their head is slow, which is seen at the next look, or their body, whose answer lingers a little."""
+    assert guard.HEAD_SECONDS + guard.SWEEP_SECONDS <= 15
+    assert BODY_SECONDS + LINGER_SECONDS <= 15
