@@ -101,6 +101,8 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
         runner = web.AppRunner(
             app,
             access_log=None,
+            # Sonos packs no request; unpacking 64 MB that came as 64 kB would hold up everybody else.
+            auto_decompress=False,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=SHUTDOWN_SECONDS,

@@ -129,6 +129,7 @@ def cases() -> dict[str, Abuse]:
             _request(
                 post, _FORM.strip(), "Content-Encoding: gzip", f"Content-Length: {len(bomb)}", body=bomb
             ),
+            400,
             413,
         ),
         "unknown packing": as_soap("Content-Encoding: zz", body=MARK.encode()),
