@@ -26,6 +26,10 @@ from shared.tokens import TokenVerifier
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
 
+LONGEST_LINE = 8190
+"""Bytes of a request line and of a header."""
+MOST_HEADERS = 128
+"""Headers of a request."""
 IDLE_SECONDS = 75
 """How long a connection may be silent before its first request and between two."""
 LINGER_SECONDS = 3
@@ -103,6 +107,9 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
             access_log=None,
             # Sonos packs no request; unpacking 64 MB that came as 64 kB would hold up everybody else.
             auto_decompress=False,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_HEADERS,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=SHUTDOWN_SECONDS,
