@@ -53,6 +53,13 @@ bench: $(VENV)/.ready ## Measure Latchkey beside bare aiohttp and its peers, int
 	@tests/services/install.sh postgresql rabbitmq node
 	$(BIN)/python -m bench
 
+chaos: $(VENV)/.ready ## Break the whole system on purpose, thirty ways: most of an hour; writes docs/failure-matrix.md
+	@tests/services/install.sh postgresql rabbitmq
+	$(BIN)/python -m tests.chaos --matrix docs/failure-matrix.md
+
+fuzz: $(VENV)/.ready ## Fire a million generated and damaged SOAP requests at the gateway's door: ten minutes
+	$(BIN)/python -m tests.fuzz --count 1000000
+
 translations: $(VENV)/.ready ## Bring the catalogues of the pages up to date with the words in templates and code
 	$(BIN)/python -m deploy.translations
 

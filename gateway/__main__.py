@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from gateway.app import STOPPING, create_app, shorten
+from gateway.connections import Connections, room_for
 from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
@@ -24,6 +25,17 @@ from shared.settings import Settings, split_address
 
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
+
+LONGEST_LINE = 8190
+"""Bytes of a request line and of a header."""
+MOST_HEADERS = 128
+"""Headers of a request."""
+IDLE_SECONDS = 75
+"""How long a connection may be silent before its first request and between two."""
+LINGER_SECONDS = 3
+"""How long the rest of a body is taken and thrown away after the answer is out, so that the answer is read at all."""
+BACKLOG = 1024
+"""Connections that the operating system keeps for us until we come to them."""
 
 log = structlog.get_logger(__name__)
 
@@ -90,17 +102,38 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
         if extension:
             extension.add_to(app, context)
         # aiohttp's own access log costs more than all the rest of a request, and shows secrets in paths.
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            # Sonos packs no request; unpacking 64 MB that came as 64 kB would hold up everybody else.
+            auto_decompress=False,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_HEADERS,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
         await runner.setup()
         assert runner.server is not None  # since it is set up
         shorten(runner.server, context)
+        connections = Connections(room_for(settings.most_connections))
+        # Around everything, whichever way a request is answered.
+        runner.server.request_handler = connections.answering(runner.server.request_handler)
+        sweeping = asyncio.create_task(connections.sweep())
         try:
-            await web.TCPSite(runner, host, port).start()
+            server = await asyncio.get_running_loop().create_server(
+                connections.guarded(runner.server), host, port, backlog=BACKLOG
+            )
             log.info("gateway listens", address=settings.listen, public_url=settings.public_url)
-            await stop.wait()
+            try:
+                await stop.wait()
+            finally:
+                server.close()
         finally:
             app[STOPPING].set()
             await runner.cleanup()
+            sweeping.cancel()
 
 
 def main() -> None:

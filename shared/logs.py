@@ -30,6 +30,8 @@ _CAPPED = {
     "sqlalchemy": logging.WARNING,
 }
 """Logger of a library -> the least severe lines of it that are ever written."""
+_WITHOUT_TRACE = {"aio_pika", "aiormq"}
+"""Libraries that write forty lines for every connection that is lost; the kind of error is all there is to know."""
 
 
 def configure(*, level: str, format: Literal["json", "console"]) -> None:  # noqa: A002 - the setting's name
@@ -83,6 +85,10 @@ def redact(line: str) -> str:
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and record.name.split(".")[0] in _WITHOUT_TRACE:
+            record.msg, record.args = f"{record.getMessage()} ({type(error).__name__})", ()
+            record.exc_info = record.exc_text = None
         return redact(super().format(record))
 
 

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """HOST:PORT of the gateway."""
     trusted_proxies: int = Field(0, ge=0, le=16)
     """How many proxies stand in front of the gateway and add to `X-Forwarded-For`; 0: people come straight here."""
+    most_connections: int = Field(4096, ge=1, le=1_000_000)
+    """Connections that a gateway has open at a time; more are closed at once. One that is idle is closed after 75 seconds."""
     bus_prefix: str = Field("latchkey", pattern=NAME)
     """First word of the names of exchanges and of the dead-letter queue; lets installations share a broker."""
     database_pool: int = Field(5, ge=1, le=100)

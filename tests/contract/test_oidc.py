@@ -558,7 +558,7 @@ class TestLoggedOut:
             {"exp": NOW - 3600},
             {"sub": None, "sid": None},
         ],
-        ids=str,
+        ids=lambda changes: " ".join(map(str, changes)) or "nothing",
     )
     async def test_token_that_says_something_wrong(self, bench: Bench, changed: Claims) -> None:
         """Ends nobody's account."""

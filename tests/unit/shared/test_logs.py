@@ -1,8 +1,10 @@
 """Redaction: the second net under everything that is logged."""
 
+import logging
+
 import pytest
 
-from shared import keys
+from shared import keys, logs
 from shared.context import SystemRandom
 from shared.domain import link_code
 from shared.logs import redact
@@ -32,3 +34,15 @@ def test_ordinary_line_stays_as_it_is() -> None:
     line = f"link.changed link_id={'0a' * 16} kid={keys.create(SystemRandom().token_bytes).public.signing[0]['kid']}"
 
     assert line == redact(line)
+
+
+def test_lost_connection_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the broker's library says of a lost connection comes without its forty lines of trace."""
+    logs.configure(level="info", format="json")
+    error = ConnectionError("gone").with_traceback(None)
+    logging.getLogger("aiormq.connection").warning("connection %s lost", "a", exc_info=error)
+
+    (line,) = capsys.readouterr().err.splitlines()
+
+    assert "connection a lost (ConnectionError)" in line
+    assert "Traceback" not in line

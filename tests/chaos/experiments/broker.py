@@ -1,0 +1,157 @@
+"""RabbitMQ killed, silent, deaf, out of memory, without its queues; and the cold start in the wrong order."""
+
+import asyncio
+import json
+
+import aio_pika
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.experiments.base import experiment
+from tests.chaos.proxies import Fault
+
+
+@experiment(
+    1,
+    "The broker is killed in the middle of traffic, and started four seconds later.",
+    gate=True,
+    down="RabbitMQ, killed",
+)
+async def broker_killed(cluster: Cluster) -> None:
+    await asyncio.sleep(5)
+    with cluster.fault():
+        await asyncio.to_thread(cluster.rabbit.kill)
+        await asyncio.sleep(4)
+    await asyncio.to_thread(cluster.rabbit.start)
+
+
+@experiment(
+    2,
+    "The network to the broker swallows everything for 60 seconds, connections stay open.",
+    down="the network to RabbitMQ, silent",
+)
+async def broker_silent(cluster: Cluster) -> None:
+    await asyncio.sleep(5)
+    cluster.rabbit_cable.suffer(Fault.BLACK_HOLE)
+    with cluster.fault():
+        await asyncio.sleep(60)
+    cluster.rabbit_cable.heal()
+
+
+@experiment(3, "The broker takes messages, and its confirms are lost for ten seconds.", gate=True)
+async def confirms_lost(cluster: Cluster) -> None:
+    await asyncio.sleep(4)
+    cluster.rabbit_cable.suffer(Fault.LOSE_ANSWERS)
+    with cluster.fault():
+        await asyncio.sleep(10)
+    cluster.rabbit_cable.heal()
+
+
+@experiment(
+    4,
+    "The broker is short of memory for 30 seconds, and reads from nobody who publishes.",
+    down="RabbitMQ, out of memory",
+)
+async def broker_out_of_memory(cluster: Cluster) -> None:
+    await asyncio.sleep(4)
+    await _ctl(cluster, "set_vm_memory_high_watermark", "absolute", "1MB")
+    with cluster.fault():
+        await asyncio.sleep(30)
+    await _ctl(cluster, "set_vm_memory_high_watermark", "0.4")
+
+
+@experiment(
+    5, "The binding of link.requested is gone for ten seconds: messages that nobody would receive.", gate=True
+)
+async def unroutable(cluster: Cluster) -> None:
+    connection = await aio_pika.connect(cluster.rabbit.url)
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue("auth.link")
+        await queue.unbind("latchkey", "link.requested")
+        with cluster.fault():
+            await asyncio.sleep(10)
+        await queue.bind("latchkey", "link.requested")
+
+
+@experiment(
+    6,
+    "The queue auth.link is deleted under its consumers; who had a link in it begins again when its time is over.",
+    settings={"LATCHKEY_LINK__LIFETIME": "60"},
+    begins_again=True,
+)
+async def queue_deleted(cluster: Cluster) -> None:
+    await asyncio.sleep(5)
+    with cluster.fault():
+        await _ctl(cluster, "delete_queue", "auth.link")
+        await asyncio.sleep(10)
+
+
+@experiment(9, "Every connection to the broker is reset twice a second, for twenty seconds.")
+async def broker_flaps(cluster: Cluster) -> None:
+    await asyncio.sleep(3)
+    with cluster.fault():
+        for _ in range(40):
+            cluster.rabbit_cable.reset()
+            await asyncio.sleep(0.5)
+
+
+@experiment(
+    7,
+    "Messages that nobody can read, among good ones: no JSON, unknown version, huge, a field missing.",
+    gate=True,
+)
+async def poison(cluster: Cluster) -> None:
+    await asyncio.sleep(2)
+    connection = await aio_pika.connect(cluster.rabbit.url)
+    async with connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange("latchkey")
+        for body in POISON:
+            await exchange.publish(aio_pika.Message(body), routing_key="link.requested")
+        await asyncio.sleep(8)
+        buried = (await channel.declare_queue("latchkey.dead", passive=True)).declaration_result.message_count
+    cluster.ledger.facts.append(f"{buried} of {len(POISON)} are among the dead letters")
+    if buried != len(POISON):
+        cluster.ledger.surprise(f"{buried} dead letters for {len(POISON)} messages that cannot be read")
+
+
+POISON = (
+    b"not json",
+    json.dumps({"kind": "link.requested", "version": 999, "events": [{}]}).encode(),
+    b'{"kind": "link.requested", "version": 1, "events": [{"service": "' + b"x" * 1_000_000,
+    json.dumps({"kind": "link.requested", "version": 1, "events": [{"service": "default"}]}).encode(),
+)
+
+
+@experiment(
+    10,
+    "Everything starts in the wrong order: our processes first, the broker later, the database last.",
+    traffic=False,
+)
+async def cold_start(cluster: Cluster) -> None:
+    for process in cluster.system.processes:
+        process.kill()
+    await asyncio.gather(asyncio.to_thread(cluster.rabbit.kill), asyncio.to_thread(cluster.postgres.kill))
+    for index in range(len(cluster.system.processes)):
+        cluster.system.processes[index] = cluster.restarted(index)
+    await asyncio.sleep(8)
+    await asyncio.to_thread(cluster.rabbit.start)
+    await asyncio.sleep(8)
+    cluster.system.expect_alive()
+    await asyncio.to_thread(cluster.postgres.start)
+    await cluster.system.ready()
+    async with cluster.traffic(8):
+        await asyncio.sleep(3)
+
+
+@experiment(33, "The broker's disk is full for 20 seconds.", down="RabbitMQ, disk full")
+async def broker_disk_full(cluster: Cluster) -> None:
+    await asyncio.sleep(4)
+    await _ctl(cluster, "set_disk_free_limit", "100000GB")
+    with cluster.fault():
+        await asyncio.sleep(20)
+    await _ctl(cluster, "set_disk_free_limit", "50MB")
+
+
+async def _ctl(cluster: Cluster, *arguments: str) -> None:
+    await asyncio.to_thread(cluster.rabbit.rabbitmqctl, *arguments)
