@@ -30,13 +30,14 @@ from shared.tokens import sign
 from tests.play.backend import SECRET, Backend
 from tests.play.database import execute
 from tests.play.operator import EMBEDDED, System, add_account, deployment
-from tests.play.person import Person
+from tests.play.person import NAME, PASSWORD, Person
 from tests.play.sonos import Pair, Sonos, pair_of
 
 KEY, OTHER_KEY = "canary-key-of-the-back-end", "canary-key-for-another-service"
 EVENT_SECRET = "canary-secret-of-account-events-of-32"
 HOUR = 3600
 MADE_UP = "k" + "0" * 31
+FOREIGN = "403 This form is not from this browser"
 
 
 def sha256(text: str) -> str:
@@ -180,14 +181,17 @@ def get(path: str) -> Ask:
     return ask
 
 
-def post(path: str) -> Ask:
-    """Send a page's form: with another browser's token, with an invented one, or for a link that is not there."""
+def post(path: str, form_of: str = "") -> Ask:
+    """Send a page's form: with another browser's token, with an invented one, or for a link that is not there.
+
+    *form_of* is the page that has the form; without it, that of the link.
+    """
 
     async def ask(stage: Stage, http: aiohttp.ClientSession, who: str) -> str:
         async with Person() as person:
             form = {"name": "ann", "password": "x", "provider": "local", "code": "BBBBBBBB"}
             if who == "other_household":
-                page = f"/link/{stage.codes['live']}?with=local" if "link" in path else path
+                page = form_of or f"/link/{stage.codes['live']}?with=local"
                 async with Person() as other, other.http.get(stage.gateway + page) as response:
                     form |= dict(re.findall(r'name="(form_token)" value="([^"]+)"', await response.text()))
                 assert "form_token" in form
@@ -244,6 +248,29 @@ async def come_back(stage: Stage, http: aiohttp.ClientSession, who: str) -> str:
     query = {} if who == "nobody" else {"code": "x", "state": "made-up-state"}
     async with http.get(f"{stage.gateway}/callback/acme", params=query) as response:
         return await told(response)
+
+
+def visit(path: str) -> Ask:
+    """Ask for a page of the household with the cookies of a visit that has ended, is of another service, or was changed."""
+
+    async def ask(stage: Stage, http: aiohttp.ClientSession, who: str) -> str:
+        cookies: dict[str, str] = {}
+        if who != "nobody":
+            async with Person() as person:
+                page = await person.open(f"{stage.gateway}/household/default?with=local")
+                page = await person.press(page, "Sign in", name=NAME, password=PASSWORD)
+                assert "Sign out" in page.buttons
+                cookies = {cookie.key: cookie.value for cookie in person.http.cookie_jar}
+                if who == "revoked":
+                    await person.press(page, "Sign out")
+        if who == "tampered":
+            cookies = {name: changed(value) for name, value in cookies.items()}
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        url = stage.gateway + path.format(service="other" if who == "other_service" else "default")
+        async with http.get(url, headers={"Cookie": sent} if sent else {}, allow_redirects=False) as response:
+            return await told(response)
+
+    return ask
 
 
 def play(method: str, path: str) -> Ask:
@@ -314,22 +341,42 @@ PAGE = Row(
 FORM = Row(
     ask=post("/link/{code}/sign-in"),
     nobody="404 This link is not valid any more",
-    other_household="403",
-    revoked="403",
+    other_household=FOREIGN,
+    revoked=FOREIGN,
     other_service=NA,
     expired="404 This link is not valid any more",
     tampered="404 This link is not valid any more",
     why="the code names its service",
 )
 ENTRY = Row(
-    ask=post("/enter"),
-    nobody="403",
-    other_household="403",
+    ask=post("/enter", "/enter"),
+    nobody=FOREIGN,
+    other_household=FOREIGN,
     revoked=NA,
     other_service=NA,
     expired=NA,
     tampered=NA,
     why="codes that are typed are judged by auth_worker: tests/contract/test_typed_codes.py",
+)
+VISIT = Row(
+    ask=visit("/household/{service}"),
+    nobody="200 Sign in to see your Sonos systems",
+    other_household=NA,
+    revoked="200 Sign in to see your Sonos systems",
+    other_service="200 Sign in to see your Sonos systems",
+    expired=NA,
+    tampered="200 Sign in to see your Sonos systems",
+    why="visits are of people, and what ends them with time is judged in tests/contract/test_visits.py",
+)
+HOUSEHOLD_FORM = Row(
+    ask=post("/household/default/sign-in", "/household/default?with=local"),
+    nobody=FOREIGN,
+    other_household=FOREIGN,
+    revoked=NA,
+    other_service=NA,
+    expired=NA,
+    tampered=NA,
+    why="forms are made out to a browser and its visit: tests/e2e/test_household.py",
 )
 KEYED = Row(
     ask=api("/api/links", {"service": "default", "householdId": "Sonos_x"}),
@@ -351,6 +398,13 @@ PLAY = Row(
     tampered=NA,
     why="a play is known by its tab's browser alone",
 )
+
+
+def alike(ask: Ask, outcome: str) -> Row:
+    """Whoever has no visit of this service is sent to its way in, or shown it."""
+    return replace(VISIT, ask=ask, nobody=outcome, revoked=outcome, other_service=outcome, tampered=outcome)
+
+
 ROWS: dict[str, Row] = {
     "POST /smapi": SMAPI,
     "POST /smapi/{service}": replace(SMAPI, ask=smapi("/smapi/default")),
@@ -360,7 +414,7 @@ ROWS: dict[str, Row] = {
     "GET /.well-known/content-jwks.json": public("/.well-known/content-jwks.json"),
     "GET /livez": public("/livez"),
     "GET /readyz": public("/readyz"),
-    "GET /static/style.css": public("/static/style.css"),
+    "GET /static/{name}": public("/static/style.css"),
     "GET /api/openapi.json": public("/api/openapi.json"),
     "GET /enter": public("/enter"),
     "GET /enter/{service}": public("/enter/default"),
@@ -411,7 +465,22 @@ ROWS: dict[str, Row] = {
         why="states of others and old ones: tests/unit/gateway/test_round_trip.py",
     ),
     "POST /enter": ENTRY,
-    "POST /enter/{service}": replace(ENTRY, ask=post("/enter/default")),
+    "POST /enter/{service}": replace(ENTRY, ask=post("/enter/default", "/enter/default")),
+    "GET /household": public("/household", "303"),
+    "GET /household/{service}": VISIT,
+    "GET /household/{service}/erase": alike(visit("/household/{service}/erase"), "200 Erase this account?"),
+    "GET /household/{service}/download": alike(visit("/household/{service}/download"), "303"),
+    "GET /household/{service}/with/{provider}": alike(visit("/household/{service}/with/acme"), "303"),
+    "GET /household/{service}/erase/with/{provider}": alike(
+        visit("/household/{service}/erase/with/acme"), "303"
+    ),
+    "POST /household/{service}/sign-in": HOUSEHOLD_FORM,
+    **{
+        f"POST /household/{{service}}/{act}": replace(
+            HOUSEHOLD_FORM, ask=post(f"/household/default/{act}", "/household/default?with=local")
+        )
+        for act in ("sign-out", "unlink", "erase", "erase/sign-in")
+    },
     "POST /api/links": KEYED,
     "POST /api/users/hash": replace(
         KEYED, ask=api("/api/users/hash", {"service": "default", "subject": "s", "provider": "acme"})
