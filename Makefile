@@ -38,9 +38,9 @@ unit: $(VENV)/.ready
 	$(BIN)/pytest -n auto -m "not services and not browser" tests/unit tests/contract tests/completeness
 
 # A file at a time, so that tests that cannot run beside each other share a file: xdist_group, the mark meant
-# for it, does nothing with pytest 9.2 (pytest-xdist issue 1386).
+# for it, does nothing with pytest 9.2 (pytest-xdist issue 1386). Three at a time: most of them wait for servers.
 all-tests: $(VENV)/.ready services
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --durations=25
 
 services: ## Install PostgreSQL, RabbitMQ, Chromium, a font, nginx and node for the tests, where they are missing and apt-get may
 	@tests/services/install.sh postgresql rabbitmq chromium font nginx node

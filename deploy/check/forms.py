@@ -94,9 +94,10 @@ class Page:
         return None
 
 
-def read_page(text: str, url: str) -> Page:
-    """Read a page of HTML."""
+def read_page(text: str, url: str, *, refresh: str = "") -> Page:
+    """Read a page of HTML; *refresh* is the header of that name, which browsers heed like the tag."""
     reader = _Reader(url)
+    reader.note_refresh(refresh)
     with suppress(AssertionError):
         # The parser of Python 3.11 gives up like this on `<![` and what does not belong behind it.
         reader.feed(text)
@@ -127,7 +128,7 @@ class _Reader(HTMLParser):
             )
             self.forms.append(self._inside)
         elif tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
-            self._note_refresh(values.get("content", ""))
+            self.note_refresh(values.get("content", ""))
         elif tag in {"script", "style"}:
             self._silent += 1
         elif self._inside is not None:
@@ -147,7 +148,8 @@ class _Reader(HTMLParser):
         if not self._silent:
             self.text.append(data)
 
-    def _note_refresh(self, content: str) -> None:
+    def note_refresh(self, content: str) -> None:
+        """Take down after how long the page goes on, and where to."""
         match = _REFRESH.match(content)
         if match:
             self.refresh = (float(match[1]), urljoin(self._url, match[2] or ""))

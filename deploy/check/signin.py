@@ -100,16 +100,15 @@ class _Walk:
         self.sent: list[str] = []
 
     async def run(self) -> None:
-        url, text = await self._open("get", self.link.reg_url, {})
+        page = await self._open("get", self.link.reg_url, {})
         for _ in range(MOST_PAGES):
-            page = read_page(text, url)
             form = page.next_form()
             if form is not None:
                 await self._consider(form, page)
-                url, text = await self._submit(form)
+                page = await self._submit(form)
             elif page.refresh is not None and page.refresh[1].startswith("http"):
                 await self.person.clock.sleep(min(page.refresh[0], 2.0))
-                url, text = await self._open("get", page.refresh[1], {})
+                page = await self._open("get", page.refresh[1], {})
             elif self.sent:
                 return
             else:
@@ -127,7 +126,7 @@ class _Walk:
         if tries:
             await self.person.clock.sleep(0.5)
 
-    async def _submit(self, form: Form) -> tuple[str, str]:
+    async def _submit(self, form: Form) -> Page:
         person = self.person
         values = form.filled(
             {key: value.replace("{linkCode}", self.link.code) for key, value in person.fields.items()},
@@ -137,12 +136,12 @@ class _Walk:
         )
         return await self._open(form.method, form.action, values)
 
-    async def _open(self, method: str, url: str, values: Mapping[str, str]) -> tuple[str, str]:
+    async def _open(self, method: str, url: str, values: Mapping[str, str]) -> Page:
         where = {"data": values} if method == "post" else {"params": values} if values else {}
         timeout = aiohttp.ClientTimeout(total=30)
         async with self.http.request(method, url, timeout=timeout, **where) as response:  # type: ignore[arg-type]
             text = (await response.content.read(1024 * 1024)).decode(response.charset or "utf-8", "replace")
-            return str(response.url), text
+            return read_page(text, str(response.url), refresh=response.headers.get("Refresh", ""))
 
 
 @dataclass(frozen=True, kw_only=True)

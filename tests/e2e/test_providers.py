@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urljoin
 
 import aiohttp
 import pytest
@@ -11,7 +10,7 @@ from tests.e2e.conftest import started
 from tests.play.database import execute
 from tests.play.jellyfin import JellyfinServer
 from tests.play.operator import EMBEDDED, PATIENCE, System, deployment, free_port
-from tests.play.person import Page, Person
+from tests.play.person import Person
 from tests.play.server import User
 from tests.play.sonos import Sonos, login_of, pair_of, session_of
 from tests.play.supysonic import supysonic
@@ -75,12 +74,6 @@ def deployed(folder: Path, database_url: str, music: str, films: str):
     return started(folder, database_url, LATCHKEY_CONFIG=str(file))
 
 
-def choice(page: Page, title: str) -> str:
-    """Return where one of the choices leads."""
-    (href,) = page.tree.xpath(f'//nav[@class="choices"]//a[normalize-space()="{title}"]/@href')
-    return urljoin(page.url, str(href))
-
-
 async def test_household_links_with_an_account_elsewhere(
     embedded: System, http: aiohttp.ClientSession, person: Person
 ) -> None:
@@ -108,7 +101,7 @@ async def test_two_servers_on_one_page(embedded: System, sonos: Sonos, person: P
         link = await sonos.get_app_link()
         page = await person.open(link.reg_url)
         other = await person.press(
-            await person.open(choice(page, title)), "Sign in", name="mia", password=WRONG
+            await person.open(page.links[f"Continue with {title}"]), "Sign in", name="mia", password=WRONG
         )
         await person.press(await person.press(other, "Sign in", name="mia", password=password), "Allow")
         nicknames.append((await sonos.poll(link))["nickname"])
@@ -125,7 +118,7 @@ async def test_password_of_one_server_is_no_good_at_the_other(
 ) -> None:
     """What is typed goes to the server that was chosen."""
     link = await sonos.get_app_link()
-    page = await person.open(choice(await person.open(link.reg_url), "Film night"))
+    page = await person.open((await person.open(link.reg_url)).links["Continue with Film night"])
     refused = await person.press(page, "Sign in", name="mia", password=PASSWORD)
 
     assert "do not match" in refused.text
@@ -139,9 +132,9 @@ async def test_server_that_is_down_is_named(
     async with deployed(tmp_path, sqlite_url, music, away) as system:
         sonos = Sonos(http, system.endpoint)
         link = await sonos.get_app_link()
-        form = await person.open(choice(await person.open(link.reg_url), "Film night"))
+        form = await person.open((await person.open(link.reg_url)).links["Continue with Film night"])
         down = await person.press(form, "Sign in", name="mia", password=OTHER_PASSWORD)
-        other = await person.open(choice(down, "Music"))
+        other = await person.open(down.links["Continue with Music"])
         wrong = await person.press(other, "Sign in", name="mia", password=WRONG)
         await person.press(await person.press(wrong, "Sign in", name="mia", password=PASSWORD), "Allow")
         polled = await sonos.poll(link)

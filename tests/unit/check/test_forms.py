@@ -66,6 +66,8 @@ def test_what_is_typed(html: str, given: dict[str, str], sent: dict[str, str]) -
 )
 def test_page_that_goes_on_by_itself(content: str, expected: tuple[float, str] | None) -> None:
     """As browsers read it."""
-    page = read_page(f'<meta http-equiv="refresh" content="{content}"><p>x', "https://example.com/a/page")
+    url = "https://example.com/a/page"
+    by_tag = read_page(f'<meta http-equiv="refresh" content="{content}"><p>x', url)
+    by_header = read_page("<p>x", url, refresh=content)
 
-    assert expected == page.refresh
+    assert (expected, expected) == (by_tag.refresh, by_header.refresh)
