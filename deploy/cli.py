@@ -15,6 +15,7 @@ import token_worker.__main__ as token_worker
 from deploy import accounts as local_accounts
 from deploy import embedded
 from deploy.check.command import check
+from deploy.dead_commands import dead
 from deploy.grant_commands import grants
 from deploy.options import DEFAULT_LISTEN, known_service
 from deploy.options import data_option as _data
@@ -231,6 +232,7 @@ def enable(name: str, service: str, data: Path | None) -> None:
 
 
 main.add_command(grants)
+main.add_command(dead)
 main.add_command(check)
 
 

@@ -1,17 +1,12 @@
 """What `latchkey grants` does: shows who is linked, and ends it."""
 
-import asyncio
-
-from shared import bootstrap, logs
-from shared.bus.base import Bus, BusUnavailable
+from deploy.broker import is_embedded, open_broker
+from shared import bootstrap
 from shared.domain.revocation import Limits, Scope, Selection
 from shared.messages import TokenRevokeRequested
 from shared.settings import Settings
 from shared.storage.base import GrantView
 from token_worker import revocation
-
-CONNECT_SECONDS = 15.0
-"""How long a command waits for the broker."""
 
 
 async def listed(settings: Settings, selection: Selection, *, limit: int) -> tuple[GrantView, ...]:
@@ -34,7 +29,7 @@ async def revoke(settings: Settings, selection: Selection, *, reason: str) -> st
     async with bootstrap.open_token_store(settings) as store:
         async with store.transaction() as transaction:
             limits = Limits(started_by=transaction.now)
-        if settings.broker_url.get_secret_value().startswith("memory://"):
+        if is_embedded(settings):
             count = await revocation.end_all(store, selection, limits, reason=reason)
             return f"revoked {count} {'grant' if count == 1 else 'grants'}"
     event = TokenRevokeRequested(
@@ -44,9 +39,8 @@ async def revoke(settings: Settings, selection: Selection, *, reason: str) -> st
         reason=reason,
         started_by=limits.started_by,
     )
-    logs.configure(level="warning", format="console")
-    async with bootstrap.open_bus(settings) as bus:
-        await _publish(bus, event)
+    async with open_broker(settings) as bus:
+        await bus.publish([event])
     return "token_worker was told to revoke; `latchkey grants list` shows what is done"
 
 
@@ -64,15 +58,3 @@ def selection_of(
     if len(chosen) != 1:
         raise ValueError("say which grants: one of --grant, --account, --household, --all")
     return chosen[0]
-
-
-async def _publish(bus: Bus, event: TokenRevokeRequested) -> None:
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            while not bus.is_connected():  # noqa: ASYNC110 - a bus tells when it is asked, since services need no more
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise BusUnavailable(
-            "the broker does not answer; is it running, and LATCHKEY_BROKER_URL right?"
-        ) from None
-    await bus.publish([event])

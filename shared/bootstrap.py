@@ -16,6 +16,7 @@ from shared import logs
 from shared.bus.base import Bus
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
+from shared.context import SystemClock
 from shared.keys import KeysError
 from shared.settings import Settings, SettingsError, load
 from shared.storage import migrate, sql
@@ -39,11 +40,12 @@ class _Checked(Protocol):
 async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
     """Open the bus that the broker URL names."""
     url = settings.broker_url.get_secret_value()
+    now = SystemClock().now
     if url.startswith("memory://"):
-        async with MemoryBus() as bus:
+        async with MemoryBus(now=now) as bus:
             yield bus
     else:
-        async with open_rabbit(url, prefix=settings.bus_prefix) as rabbit:
+        async with open_rabbit(url, prefix=settings.bus_prefix, now=now) as rabbit:
             yield rabbit
 
 

@@ -74,6 +74,15 @@ def decode(body: bytes) -> Batch:
     return Batch(events=tuple(events), attempt=envelope.attempt)
 
 
+def as_first_attempt(body: bytes) -> bytes:
+    """Return a broker message as if nobody had tried it yet; one that is not in our format as it is."""
+    try:
+        envelope = _ENVELOPE.decode(body)
+    except msgspec.MsgspecError:
+        return body
+    return _ENCODER.encode(msgspec.structs.replace(envelope, attempt=1))
+
+
 def _events(envelope: _Envelope) -> list[Event]:
     kind = EVENTS.get(envelope.kind)
     if kind is None:

@@ -1,6 +1,6 @@
 """The bus with a window: does what the bus behind it does, tells what passes, and refuses while the broker is broken."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -87,6 +87,10 @@ class WatchedBus:
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the dead letters."""
         return await self._bus.dead_letters(limit)
+
+    async def replay(self, letter_ids: Collection[str]) -> int:
+        """Replay."""
+        return await self._bus.replay(letter_ids)
 
     def is_connected(self) -> bool:
         """Tell whether a publish has a chance."""

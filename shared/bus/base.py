@@ -10,7 +10,7 @@ Promises, alike for every adapter:
 - Results are best effort: who misses one reads the row.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,11 +63,17 @@ class Delivery(Protocol):
 class DeadLetter:
     """A message that no handler could finish, and why."""
 
+    letter_id: str
+    """Names this letter; a message that is buried again is another one."""
     queue: str
     reason: str
     body: bytes
+    buried_at: int | None
+    """Seconds since the epoch by the clock of the process that buried it; None if that did not say."""
 
 
+Now = Callable[[], int]
+"""Returns seconds since the epoch."""
 Receive = Callable[[Delivery], Awaitable[None]]
 ReceiveResult = Callable[[Event], None]
 
@@ -121,6 +127,17 @@ class Bus(Protocol):
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters; they stay where they are."""
+        ...
+
+    async def replay(self, letter_ids: Collection[str]) -> int:
+        """Put dead letters back into the work queues they came from, each as its first attempt; return how many were there.
+
+        Each leaves the dead letters when the broker has taken responsibility for it in its queue: who is interrupted in between
+        finds it in both, and its handler is idempotent.
+
+        Raises:
+            BusUnavailable: not confirmed in time, or there is no such queue; the letter at hand, and those behind it, stay.
+        """
         ...
 
     def is_connected(self) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
-from shared.bus.base import BusUnavailable, DeadLetter, Receive
+from shared.bus.base import BusUnavailable, Receive
 from shared.bus.line import as_unavailable
 
 log = structlog.get_logger(__name__)
@@ -61,9 +61,3 @@ async def hand_over(receive: Receive, delivery: RabbitDelivery) -> None:
         log.exception("reader failed")
     finally:
         await delivery.abandon()
-
-
-def as_dead_letter(message: AbstractIncomingMessage) -> DeadLetter:
-    """Return a message of the dead letters' queue with what `bury` put into its headers."""
-    queue, reason = (str(message.headers.get(name, "unknown")) for name in ("queue", "reason"))
-    return DeadLetter(queue=queue, reason=reason, body=message.body)

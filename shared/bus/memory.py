@@ -1,8 +1,9 @@
 """The bus inside one process: the same bytes, delays and dead letters as at a broker, gone with the process."""
 
 import asyncio
+import uuid
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from types import TracebackType
@@ -17,6 +18,7 @@ from shared.bus.base import (
     RETRY_DELAYS,
     BusUnavailable,
     DeadLetter,
+    Now,
     Receive,
     ReceiveResult,
     delay_before,
@@ -38,9 +40,11 @@ class MemoryBus:
         *,
         delays: Sequence[float] = RETRY_DELAYS,
         lifetimes: Mapping[type[Event], float] = LIFETIMES,
+        now: Now | None = None,
     ) -> None:
         self._delays = delays
         self._lifetimes = lifetimes
+        self._now = now
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._readers: list[asyncio.Task[None]] = []
         self._listeners: dict[str, ReceiveResult] = {}
@@ -107,11 +111,27 @@ class MemoryBus:
         """Keep a message among the dead letters; the oldest make room, and are told."""
         if len(self._dead) == MOST_DEAD_LETTERS:
             log.error("dead letter dropped, too many", queue=self._dead[0].queue, reason=self._dead[0].reason)
-        self._dead.append(DeadLetter(queue=queue, reason=reason, body=body))
+        self._dead.append(
+            DeadLetter(
+                letter_id=uuid.uuid4().hex,
+                queue=queue,
+                reason=reason,
+                body=body,
+                buried_at=self._now() if self._now else None,
+            )
+        )
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""
         return list(self._dead)[:limit]
+
+    async def replay(self, letter_ids: Collection[str]) -> int:
+        """Put dead letters back into their queues."""
+        chosen = [letter for letter in self._dead if letter.letter_id in letter_ids]
+        for letter in chosen:
+            self._queues[letter.queue].put(wire.as_first_attempt(letter.body))
+            self._dead.remove(letter)
+        return len(chosen)
 
     def is_connected(self) -> bool:
         """Return True: there is nothing to be disconnected from."""

@@ -7,7 +7,7 @@ closes its channel for everybody (aio-pika 10.2).
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,17 +17,19 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, AbstractQueue
 
 from shared import wire
+from shared.bus import letters
 from shared.bus.base import (
     ALL_GATEWAYS,
     LIFETIMES,
     RETRY_DELAYS,
     BusUnavailable,
     DeadLetter,
+    Now,
     Receive,
     ReceiveResult,
     delay_before,
 )
-from shared.bus.delivery import RabbitDelivery, as_dead_letter, hand_over
+from shared.bus.delivery import RabbitDelivery, hand_over
 from shared.bus.gathering import Gathering
 from shared.bus.line import Line, as_unavailable
 from shared.bus.topology import Topology, declare
@@ -35,6 +37,8 @@ from shared.messages import Event
 
 PUBLISH_SECONDS = 3.0
 """How long a confirm may take; after that the message may or may not have been taken."""
+_DIRECT = ""
+"""The exchange that AMQP has for everybody: the routing key is a queue's name."""
 
 _T = TypeVar("_T")
 _Target = tuple[str, str, type[Event]]
@@ -50,6 +54,7 @@ async def open_rabbit(
     prefix: str = "latchkey",
     delays: Sequence[float] = RETRY_DELAYS,
     lifetimes: Mapping[type[Event], float] = LIFETIMES,
+    now: Now | None = None,
 ) -> AsyncIterator["RabbitBus"]:
     """Open the bus; it connects by itself, now or as soon as the broker is there.
 
@@ -58,8 +63,9 @@ async def open_rabbit(
         prefix: first part of the name of everything at the broker.
         delays: seconds before the second, third, ... attempt.
         lifetimes: kind -> seconds after which a message is forgotten.
+        now: tells when a message was buried; without it nobody will know.
     """
-    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays), lifetimes)
+    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays), lifetimes, now)
     holders = [asyncio.create_task(line.hold()) for line in bus.lines]
     try:
         yield bus
@@ -90,9 +96,12 @@ class _Listener:
 class RabbitBus:
     """The bus, with what has been asked of it: consumers and listeners are put in place on every new connection."""
 
-    def __init__(self, url: str, names: Topology, lifetimes: Mapping[type[Event], float]) -> None:
+    def __init__(
+        self, url: str, names: Topology, lifetimes: Mapping[type[Event], float], now: Now | None
+    ) -> None:
         self._names = names
         self._lifetimes = lifetimes
+        self._now = now
         self._publishing = Line(url, name="latchkey publishing", prepare=self._prepare_publishing)
         self._consuming = Line(url, name="latchkey consuming", prepare=self._prepare_consuming)
         self._exchanges: dict[str, AbstractExchange] = {}
@@ -125,9 +134,8 @@ class RabbitBus:
 
     async def bury(self, queue: str, body: bytes, *, reason: str) -> None:
         """Put a message into the dead letters, with its queue and the reason in its headers."""
-        await self._send(
-            self._names.dead, "", body, mandatory=True, headers={"queue": queue, "reason": reason}
-        )
+        headers, at = {"queue": queue, "reason": reason}, self._now() if self._now else None
+        await self._send(self._names.dead, "", body, mandatory=True, headers=headers, at=at)
 
     async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
         """Start giving the messages of a work queue to *receive*, now or when the broker is there."""
@@ -162,18 +170,20 @@ class RabbitBus:
         await asyncio.gather(*readers, return_exceptions=True)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """Return the oldest dead letters: fetched, and given back by closing the channel."""
-        letters: list[DeadLetter] = []
+        """Return the oldest dead letters."""
         with as_unavailable():
-            channel = await self._publishing.errand()
-            queue = await channel.get_queue(self._names.dead, ensure=False)
-            while len(letters) < limit:
-                message = await queue.get(fail=False)
-                if message is None:
-                    break
-                letters.append(as_dead_letter(message))
-            await channel.close()
-        return letters
+            return await letters.oldest(await self._publishing.errand(), self._names.dead, limit)
+
+    async def replay(self, letter_ids: Collection[str]) -> int:
+        """Put dead letters back into their queues."""
+
+        async def put_back(queue: str, body: bytes) -> None:
+            await self._send(_DIRECT, self._names.queue(queue), body, mandatory=True)
+
+        with as_unavailable():
+            return await letters.replay(
+                await self._publishing.errand(), self._names.dead, letter_ids, put_back
+            )
 
     def is_connected(self) -> bool:
         """Tell whether both lines are up."""
@@ -198,6 +208,7 @@ class RabbitBus:
         mandatory: bool,
         expires_in: float | None = None,
         headers: dict[str, str] | None = None,
+        at: int | None = None,
     ) -> None:
         if not self._publishing.is_up:
             raise BusUnavailable("not connected to the broker")
@@ -209,6 +220,7 @@ class RabbitBus:
             message_id=uuid.uuid4().hex,
             expiration=expires_in,
             headers=dict(headers or {}),
+            timestamp=at,
         )
         with as_unavailable():
             # The timeout of publish itself does not cover waiting for a blocked connection.
@@ -225,6 +237,7 @@ class RabbitBus:
             *map(self._names.retry, self._names.delays),
         ]
         self._exchanges = {name: await channel.get_exchange(name, ensure=False) for name in names}
+        self._exchanges[_DIRECT] = channel.default_exchange
 
     async def _prepare_consuming(self, line: Line) -> None:
         channel = await line.errand()

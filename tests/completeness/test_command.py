@@ -178,3 +178,22 @@ def test_grants_are_listed(data: Path) -> None:
 
     assert 0 == result.exit_code
     assert "Household" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("replay",), ("replay", "abc", "--all")])
+def test_which_dead_letters_is_said_once(arguments: tuple[str, ...]) -> None:
+    """Neither nothing nor two things."""
+    result = run("dead", *arguments)
+
+    assert 2 == result.exit_code
+    assert "`latchkey dead list`, or --all" in result.output
+
+
+def test_dead_letters_of_an_embedded_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are inside the process; the message says where else to look."""
+    for name, value in embedded.settings_for(tmp_path, listen="127.0.0.1:1", public_url=None).items():
+        monkeypatch.setenv(f"LATCHKEY_{name.upper()}", str(value))
+    result = run("dead", "list")
+
+    assert 2 == result.exit_code
+    assert "message buried" in result.output

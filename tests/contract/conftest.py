@@ -24,6 +24,8 @@ from tests.store_samples import Stores, open_stores
 DELAYS = (0.05, 0.3)
 LIFETIMES = {TokenRefreshRequested: 0.1}
 PATIENCE = 30.0
+NOW = 1_800_000_000
+"""When everything on these buses is buried."""
 
 
 @asynccontextmanager
@@ -31,9 +33,9 @@ async def opened(url: str, delays: tuple[float, ...] = DELAYS) -> AsyncIterator[
     """Open a bus and wait until it is there."""
     in_memory = url == "memory://"
     async with (
-        MemoryBus(delays=delays, lifetimes=LIFETIMES)
+        MemoryBus(delays=delays, lifetimes=LIFETIMES, now=lambda: NOW)
         if in_memory
-        else open_rabbit(url, delays=delays, lifetimes=LIFETIMES)
+        else open_rabbit(url, delays=delays, lifetimes=LIFETIMES, now=lambda: NOW)
     ) as bus:
         await connected(bus)
         yield bus

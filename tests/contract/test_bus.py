@@ -17,7 +17,7 @@ from shared.messages import (
     TokenRefreshRequested,
     TokenSeen,
 )
-from tests.contract.conftest import PATIENCE
+from tests.contract.conftest import NOW, PATIENCE
 
 QUEUE = "auth.link"
 
@@ -63,6 +63,10 @@ def refresh_requested() -> TokenRefreshRequested:
 
 def ids(delivery: Delivery) -> list[str]:
     return [event.link_id for event in wire.decode(delivery.body).events if isinstance(event, LinkRequested)]
+
+
+def shown(letter: DeadLetter) -> tuple[str, str, bytes, int | None]:
+    return letter.queue, letter.reason, letter.body, letter.buried_at
 
 
 async def test_message_reaches_the_queue_of_its_kind(bus: Bus) -> None:
@@ -220,7 +224,7 @@ async def test_buried_message_keeps_its_queue_and_reason(bus: Bus) -> None:
     await bus.bury(QUEUE, b"not ours", reason="because")
     letters = [await bus.dead_letters() for _ in range(2)]
 
-    assert [[DeadLetter(queue=QUEUE, reason="because", body=b"not ours")]] * 2 == letters
+    assert [[(QUEUE, "because", b"not ours", NOW)]] * 2 == [list(map(shown, each)) for each in letters]
 
 
 async def test_dead_letters_are_many_and_in_order(bus: Bus) -> None:
@@ -230,6 +234,46 @@ async def test_dead_letters_are_many_and_in_order(bus: Bus) -> None:
     letters = await bus.dead_letters(limit=3)
 
     assert [b"0", b"1", b"2"] == [letter.body for letter in letters]
+
+
+async def test_replayed_letter_is_as_new(bus: Bus) -> None:
+    """It comes out of the queue it came from as its first attempt, and is a dead letter no more; others stay."""
+    for number in range(3):
+        body = wire.encode([requested(number)], attempt=8)
+        await bus.bury(QUEUE, body, reason="because")
+    chosen = (await bus.dead_letters())[1]
+    counts = [await bus.replay([chosen.letter_id, "no such letter"]) for _ in range(2)]
+    hands = Hands()
+    await bus.consume(QUEUE, hands.receive, prefetch=10)
+    delivery = await hands.take()
+
+    assert [1, 0] == counts
+    assert (["link-1"], 1) == (ids(delivery), wire.decode(delivery.body).attempt)
+    assert ["link-0", "link-2"] == [
+        event.link_id
+        for letter in await bus.dead_letters()
+        for event in wire.decode(letter.body).events
+        if isinstance(event, LinkRequested)
+    ]
+    assert hands.deliveries.empty()
+    await hands.ack(delivery)
+
+
+async def test_replayed_letter_that_is_buried_again_is_another(bus: Bus) -> None:
+    """What a reader of today does not understand keeps its bytes, and its new letter a name of its own."""
+    await bus.bury(QUEUE, b"not ours", reason="because")
+    (before,) = await bus.dead_letters()
+    await bus.replay([before.letter_id])
+    hands = Hands()
+    await bus.consume(QUEUE, hands.receive, prefetch=1)
+    delivery = await hands.take()
+    await bus.bury(QUEUE, delivery.body, reason="again")
+    await hands.ack(delivery)
+    (after,) = await bus.dead_letters()
+
+    assert (QUEUE, "again", b"not ours", NOW) == shown(after)
+    assert before.letter_id != after.letter_id
+    assert 0 == await bus.replay([before.letter_id])
 
 
 async def test_result_reaches_the_gateway_that_asked(bus: Bus) -> None:
