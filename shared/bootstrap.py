@@ -51,17 +51,23 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
 
 def open_read_store(settings: Settings) -> AbstractAsyncContextManager[ReadStore]:
     """Open the gateway's store."""
-    return sql.open_read_store(_database(settings), pool_size=settings.database_pool)
+    return sql.open_read_store(
+        _database(settings), pool_size=settings.database_pool, pgbouncer=settings.database_pgbouncer
+    )
 
 
 def open_auth_store(settings: Settings) -> AbstractAsyncContextManager[AuthStore]:
     """Open auth_worker's store."""
-    return sql.open_auth_store(_database(settings), pool_size=settings.database_pool)
+    return sql.open_auth_store(
+        _database(settings), pool_size=settings.database_pool, pgbouncer=settings.database_pgbouncer
+    )
 
 
 def open_token_store(settings: Settings) -> AbstractAsyncContextManager[TokenStore]:
     """Open token_worker's store."""
-    return sql.open_token_store(_database(settings), pool_size=settings.database_pool)
+    return sql.open_token_store(
+        _database(settings), pool_size=settings.database_pool, pgbouncer=settings.database_pgbouncer
+    )
 
 
 def open_rows(settings: Settings) -> AbstractAsyncContextManager[HouseholdRows]:

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """First word of the names of exchanges and of the dead-letter queue; lets installations share a broker."""
     database_pool: int = Field(5, ge=1, le=100)
     """Connections to PostgreSQL per process; a gateway holds up to four more, for what is asked most."""
+    database_pgbouncer: bool = False
+    """`database_url` leads to a PgBouncer with `pool_mode = transaction`: nothing is prepared for later, and limits come from `roles.sql`; `latchkey migrate` goes straight to PostgreSQL."""
     prefetch: int = Field(16, ge=1, le=1000)
     """Messages a worker holds at a time, per queue."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -54,6 +54,7 @@ async def open_engine(
     read_only: bool = False,
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    pgbouncer: bool = False,
 ) -> AsyncIterator[AsyncEngine]:
     """Open a pool of connections, and close it in the end; connects only when it is first used.
 
@@ -62,6 +63,8 @@ async def open_engine(
         application_name: how PostgreSQL names these connections in its views and logs.
         read_only: let the database itself refuse every write, and let each statement be its own transaction.
         pool_size: the most connections; there is no overflow. SQLite has one writer, so a writing engine has one.
+        pgbouncer: each transaction may be on another of the server's connections, so that none of them can be told anything
+            for later. What the server itself limits comes from the role then (`deploy/postgres/roles.sql`).
 
     Raises:
         ValueError: another database, or none.
@@ -69,8 +72,11 @@ async def open_engine(
     if (parsed := _parse(url)).drivername == "sqlite+aiosqlite":
         engine = _sqlite(parsed, read_only=read_only, pool_size=pool_size, timeouts=timeouts)
     else:
-        settings = {"application_name": application_name}
+        settings = {} if pgbouncer else _server_settings(timeouts, read_only=read_only)
+        settings |= {"application_name": application_name}
         engine = _postgresql(parsed, settings, read_only=read_only, pool_size=pool_size, timeouts=timeouts)
+        if pgbouncer:
+            _prepare_nothing(engine)
     replace_silent_connections(engine)
     try:
         yield engine
@@ -158,20 +164,35 @@ def _make_writer(engine: AsyncEngine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _postgresql(
-    url: URL, settings: dict[str, str], *, read_only: bool, pool_size: int, timeouts: Timeouts
-) -> AsyncEngine:
-    settings |= {
+def _server_settings(timeouts: Timeouts, *, read_only: bool) -> dict[str, str]:
+    settings = {
         "statement_timeout": _milliseconds(timeouts.statement),
         "lock_timeout": _milliseconds(timeouts.lock),
         "idle_in_transaction_session_timeout": _milliseconds(timeouts.idle_in_transaction),
     }
-    options: dict[str, Any] = {}
     if read_only:
         # On top of the role's rights, so that an installation with one role for everything keeps the promise too.
         settings["default_transaction_read_only"] = "on"
         # Every statement looks up keys. Left alone, PostgreSQL plans the gathered ones anew each time, for twice the cost.
         settings["plan_cache_mode"] = "force_generic_plan"
+    return settings
+
+
+def _prepare_nothing(engine: AsyncEngine) -> None:
+    """Send every statement whole: one that was prepared before may be on a connection that somebody else has now."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _without_caches(
+        _dialect: object, _entry: object, _arguments: object, options: dict[str, Any]
+    ) -> None:
+        options |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+
+
+def _postgresql(
+    url: URL, settings: dict[str, str], *, read_only: bool, pool_size: int, timeouts: Timeouts
+) -> AsyncEngine:
+    options: dict[str, Any] = {}
+    if read_only:
         # Neither BEGIN nor COMMIT around a single SELECT, nor anything to undo before the next one.
         options = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     # No pre-ping: it doubles the round trips of a read, and the first statement on a connection is repeated when the

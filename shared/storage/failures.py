@@ -20,10 +20,12 @@ from shared.storage.base import StoreUnavailable
 
 _UNAVAILABLE_STATES = (
     "08",  # connection exceptions
+    "26000",  # no such prepared statement: a pooler has given this transaction to another connection
     "25006",  # this server became a standby under us
     "25P03",  # idle in a transaction for too long
     "40001",  # serialization failure
     "40P01",  # deadlock
+    "42P05",  # such a prepared statement is there already, and somebody else's, for the same reason
     "53",  # out of connections, memory or disk
     "55P03",  # a lock was not to be had in time
     "57014",  # statement_timeout
@@ -31,6 +33,9 @@ _UNAVAILABLE_STATES = (
     "58",  # the operating system failed the server
 )
 """Beginnings of SQLSTATEs after which the same work may well succeed (PostgreSQL manual, appendix A)."""
+
+_SIGNS_OF_A_POOLER = ("prepared statement", "startup parameter")
+_POOLED = "; through PgBouncer it needs database_pgbouncer = true (LATCHKEY_DATABASE_PGBOUNCER)"
 
 _UNAVAILABLE_CODES = {
     sqlite3.SQLITE_BUSY,
@@ -110,4 +115,5 @@ def is_distrusted(engine: AsyncEngine, held: PoolProxiedConnection) -> bool:
 
 def _reason(error: SQLAlchemyError | OSError) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return str(cause) or type(cause).__name__
+    reason = str(cause) or type(cause).__name__
+    return reason + _POOLED if any(sign in reason for sign in _SIGNS_OF_A_POOLER) else reason

@@ -30,6 +30,7 @@ async def open_read_store(
     application_name: str = "latchkey-gateway",
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    pgbouncer: bool = False,
 ) -> AsyncIterator[SqlReadStore]:
     """Open the gateway's store; the database refuses every write on its connections.
 
@@ -37,7 +38,12 @@ async def open_read_store(
         ValueError: not a URL of SQLite or PostgreSQL.
     """
     async with open_engine(
-        url, application_name=application_name, read_only=True, pool_size=pool_size + HELD, timeouts=timeouts
+        url,
+        application_name=application_name,
+        read_only=True,
+        pool_size=pool_size + HELD,
+        timeouts=timeouts,
+        pgbouncer=pgbouncer,
     ) as engine:
         store = SqlReadStore(engine)
         try:
@@ -53,6 +59,7 @@ async def open_auth_store(
     application_name: str = "latchkey-auth-worker",
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    pgbouncer: bool = False,
 ) -> AsyncIterator[SqlAuthStore]:
     """Open auth_worker's store.
 
@@ -60,7 +67,11 @@ async def open_auth_store(
         ValueError: not a URL of SQLite or PostgreSQL.
     """
     async with open_engine(
-        url, application_name=application_name, pool_size=pool_size, timeouts=timeouts
+        url,
+        application_name=application_name,
+        pool_size=pool_size,
+        timeouts=timeouts,
+        pgbouncer=pgbouncer,
     ) as engine:
         yield SqlAuthStore(engine)
 
@@ -72,6 +83,7 @@ async def open_token_store(
     application_name: str = "latchkey-token-worker",
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    pgbouncer: bool = False,
 ) -> AsyncIterator[SqlTokenStore]:
     """Open token_worker's store.
 
@@ -79,6 +91,10 @@ async def open_token_store(
         ValueError: not a URL of SQLite or PostgreSQL.
     """
     async with open_engine(
-        url, application_name=application_name, pool_size=pool_size, timeouts=timeouts
+        url,
+        application_name=application_name,
+        pool_size=pool_size,
+        timeouts=timeouts,
+        pgbouncer=pgbouncer,
     ) as engine:
         yield SqlTokenStore(engine)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, rabbitmq, chromium, nginx, font, node), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, font, node, faketime), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -10,6 +10,8 @@ has() {
         rabbitmq) test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
         node) command -v node && command -v npm ;;
         nginx) command -v nginx || test -x /usr/sbin/nginx ;;
+        pgbouncer) test -x /usr/sbin/pgbouncer ;;
+        faketime) compgen -G '/usr/lib/*/faketime/libfaketime.so.1' ;;
         # Without one for Japanese and Chinese, boxes would be measured in place of letters.
         font) command -v fc-list && fc-list :lang=ja | grep -q . ;;
         node) command -v node && command -v npm ;;

@@ -26,7 +26,8 @@ from typing import Any, Protocol
 
 from tests.services.external import ExternalPostgres, ExternalRabbit
 from tests.services.oidc_process import MockProcess, PanvaProcess
-from tests.services.postgres_process import DURABLE, PostgresProcess
+from tests.services.pgbouncer_process import PgBouncerProcess
+from tests.services.postgres_process import DURABLE, PostgresProcess, StandbyProcess
 from tests.services.rabbit_process import RabbitProcess
 from tests.services.system import (
     ServiceFailed,
@@ -68,7 +69,11 @@ class Keeper:
     address: Path
 
     def open(self, kind: str, name: str) -> dict[str, Any]:
-        """Have the server *name* started, unless it already runs, and return its facts."""
+        """Have the server *name* started, unless it already runs, and return its facts.
+
+        Args:
+            kind: one of `KINDS`; with ` of URL` behind it if it serves another server.
+        """
         return self.order("open", name, kind)
 
     def order(self, act: str, name: str, kind: str = "") -> dict[str, Any]:
@@ -148,7 +153,8 @@ class Servers:
 
     def _open(self, name: str, kind: str) -> dict[str, Any]:
         if name not in self._servers:
-            server = KINDS[kind](self._folder / name)
+            kind, _, served = kind.partition(" of ")
+            server = KINDS[kind](self._folder / name, *filter(None, [served]))
             try:
                 self._facts[name] = server.open()
             except BaseException:
@@ -166,8 +172,10 @@ class Servers:
                 print(f"{name} did not end in good order: {failure!r}", file=sys.stderr)
 
 
-KINDS: dict[str, Callable[[Path], Server]] = {
+KINDS: dict[str, Callable[..., Server]] = {
     "postgres": PostgresProcess,
+    "standby": StandbyProcess,
+    "pgbouncer": PgBouncerProcess,
     "durable postgres": partial(PostgresProcess, settings=DURABLE),
     "external postgres": ExternalPostgres,
     "rabbit": RabbitProcess,

@@ -157,6 +157,23 @@ class PostgresProcess:
         self._process = None
 
 
+class StandbyProcess(PostgresProcess):
+    """A copy of another server that follows it, until it is promoted."""
+
+    def __init__(self, folder: Path, primary_url: str) -> None:
+        super().__init__(folder)
+        self._primary_url = primary_url
+
+    def _initialise(self) -> None:
+        command: list[str | Path] = [self._bin / "pg_basebackup", "-d", self._primary_url, "-D", self._data]
+        command += ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        done = subprocess.run(
+            command, check=False, cwd=self._folder, capture_output=True, text=True, **identity(self._user)
+        )
+        if done.returncode != 0:
+            raise ServiceFailed(f"pg_basebackup failed:\n{done.stderr}")
+
+
 def _programs() -> Path:
     """Find the folder that has PostgreSQL's programs, the newest version first."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
