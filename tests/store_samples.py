@@ -11,6 +11,7 @@ from shared.domain.limits import Counted
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.domain.session import Session
+from shared.domain.sight import Sight, Sighting
 from shared.domain.upgrade import Upgrade
 from shared.domain.visit import Purpose
 from shared.storage.base import (
@@ -113,6 +114,16 @@ ORIGIN = Origin(
     service="default",
     device=Device(hardware="iPhone17,5", os_version="26.2", app_name="ICRU_iPhone17,5"),
     network="192.0.2.0/24",
+    link_id="link-1",
+)
+SIGHTING = Sighting(
+    link_id="link-1",
+    service="default",
+    observer="gateway-1",
+    sight=Sight.RETRY,
+    times=2,
+    first_at=1_800_000_010,
+    last_at=1_800_000_015,
 )
 ENTRY = CodeEntry(
     entry_id="entry-1",
@@ -230,6 +241,8 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         await transaction.typed_code([TYPED_CODE.typed_id])
         await transaction.judge_code_entry(ENTRY.entry_id, EntryOutcome.RIGHT, TYPED_CODE.typed_id)
         await _work_on_tries(transaction)
+        for times in (2, 3):
+            await transaction.put_sightings([replace(SIGHTING, times=times)])
         await transaction.links_asked_for(service=LINK.service, household_id=LINK.household_id)
         await transaction.notice(NOTICE.notice_id)
         account = await transaction.upsert_account(ACCOUNT)
@@ -342,6 +355,7 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
         )
         for _ in range(2):
             await transaction.put_origin(ORIGIN)
+            await transaction.note_first_use(GRANT.grant_id)
         assert await transaction.erase_account("nobody") is None
         for selection in selections_of(grant):
             assert (grant,) == await transaction.grants(selection, limit=10)

@@ -152,7 +152,13 @@ async def _link(
     else:
         await transaction.swap_grant(existing, grant)
     await transaction.put_origin(
-        Origin(grant_id=grant_id, service=link.service, device=link.device, network=message.network)
+        Origin(
+            grant_id=grant_id,
+            service=link.service,
+            device=link.device,
+            network=message.network,
+            link_id=link.link_id,
+        )
     )
     await transaction.swap_link(link, linked)
     await transaction.put_delivery(

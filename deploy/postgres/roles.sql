@@ -3,7 +3,8 @@
 --   latchkey_owner         owns the tables; `latchkey migrate` runs as this role, no service does
 --   latchkey_gateway       reads what polls, pages and guarded calls show; writes nothing, and sees no password hash
 --   latchkey_auth_worker   writes links, login attempts, typed codes, accounts, local users, sessions, visits, upgrades,
---                         what is known and kept of identity providers, and whether their people are still there
+--                         what is known and kept of identity providers, whether their people are still there, and
+--                         what gateways saw of links
 --   latchkey_token_worker  writes links, grants and deliveries, and deletes what has expired or is erased
 --
 -- Run it as a superuser in the database of Latchkey, before the first `latchkey migrate` and again after each:
@@ -70,6 +71,8 @@ BEGIN
   -- For the household page, which shows people what happened to their account.
   GRANT SELECT ON visits, grant_origins, audit_events TO latchkey_gateway;
   GRANT SELECT ON provider_metadata, sign_in_tries, known_places TO latchkey_gateway;
+  -- For the operator page and `latchkey links show`.
+  GRANT SELECT ON link_sightings TO latchkey_gateway;
 
   GRANT SELECT, INSERT ON links, login_attempts, accounts, local_users, typed_codes, code_entries TO latchkey_auth_worker;
   GRANT UPDATE (state, account_id, browser, version) ON links TO latchkey_auth_worker;
@@ -97,15 +100,19 @@ BEGIN
   GRANT SELECT, INSERT, DELETE ON account_checks TO latchkey_auth_worker;
   GRANT UPDATE (claim, next_at, doubt, gone_at, version) ON account_checks TO latchkey_auth_worker;
   GRANT SELECT, INSERT ON told_ends TO latchkey_auth_worker;
+  -- What gateways saw, who cannot write it themselves.
+  GRANT SELECT, INSERT ON link_sightings TO latchkey_auth_worker;
+  GRANT UPDATE (times, last_at, note) ON link_sightings TO latchkey_auth_worker;
 
-  -- Deleting a link deletes its login attempts, with the rights of the owner.
+  -- Deleting a link deletes its login attempts and what was seen of it, with the rights of the owner.
   GRANT SELECT, DELETE ON links TO latchkey_token_worker;
   GRANT UPDATE (state, grant_id, version) ON links TO latchkey_token_worker;
   -- Deleting an account deletes what hangs on it, with the rights of the owner, but never a grant.
   GRANT SELECT, DELETE ON accounts TO latchkey_token_worker;
   GRANT SELECT, INSERT, DELETE ON grants TO latchkey_token_worker;
   GRANT SELECT, INSERT ON grant_origins TO latchkey_token_worker;
-  GRANT UPDATE (hardware, os_version, app_name, network) ON grant_origins TO latchkey_token_worker;
+  GRANT UPDATE (hardware, os_version, app_name, network, link_id) ON grant_origins TO latchkey_token_worker;
+  GRANT INSERT ON link_sightings TO latchkey_token_worker;
   GRANT UPDATE (
     status, family, generation, signing_key_id, derivation_key_id, issued_at, expires_at, seen_generation,
     family_started_at, used_at, version

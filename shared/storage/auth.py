@@ -53,6 +53,7 @@ from shared.storage.schema import (
     upgrades,
 )
 from shared.storage.session import begin
+from shared.storage.sighting_transaction import SqlSightingWrites
 from shared.storage.tried import KEYS, TRIES, parameters, tries_from
 from shared.storage.tries import Notice, TryOutcome
 from shared.storage.version import check
@@ -118,7 +119,7 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, AuthTransaction):
+class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, SqlSightingWrites, AuthTransaction):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:

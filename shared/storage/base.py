@@ -23,6 +23,7 @@ from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 from shared.storage.lifecycle import LifecycleTransaction
 from shared.storage.providers import ProviderReads, ProviderTransaction
+from shared.storage.timelines import FirstUses, SightingWrites, TimelineReads
 from shared.storage.tries import NoticeReads, NoticeWrites, TryReads, TryTransaction
 from shared.storage.visits import HouseholdErasure, HouseholdReads, HouseholdWrites
 
@@ -128,7 +129,7 @@ class GrantView:
     now: int
 
 
-class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, Protocol):
+class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, TimelineReads, Protocol):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -202,6 +203,7 @@ class AuthTransaction(
     TryTransaction,
     NoticeReads,
     HouseholdWrites,
+    SightingWrites,
     Protocol,
 ):
     """What auth_worker may do."""
@@ -251,7 +253,7 @@ class AuthTransaction(
         ...
 
 
-class TokenTransaction(LinkTransaction, NoticeWrites, HouseholdErasure, Protocol):
+class TokenTransaction(LinkTransaction, NoticeWrites, HouseholdErasure, FirstUses, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:

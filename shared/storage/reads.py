@@ -55,6 +55,7 @@ from shared.storage.schema import (
     visits,
 )
 from shared.storage.session import fetch
+from shared.storage.timeline_reads import SqlTimelineReads
 from shared.storage.tried import TRIES, parameters, tries_from
 from shared.storage.version import check
 from shared.storage.visits import AuditView, SystemView, VisitView
@@ -142,7 +143,7 @@ _PROVIDER_METADATA = select(
 ).where(provider_metadata.c.provider == bindparam("provider"))
 
 
-class SqlReadStore(ReadStore):
+class SqlReadStore(SqlTimelineReads, ReadStore):
     """See the port."""
 
     def __init__(self, engine: AsyncEngine) -> None:

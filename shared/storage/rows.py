@@ -11,6 +11,7 @@ from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.session import Session
+from shared.domain.sight import Sight, Sighting
 from shared.domain.upgrade import Upgrade
 from shared.domain.visit import Purpose, Visit, VisitOutcome
 from shared.storage.base import (
@@ -314,6 +315,7 @@ def origin_values(origin: Origin) -> Values:
         "os_version": origin.device.os_version,
         "app_name": origin.device.app_name,
         "network": origin.network,
+        "link_id": origin.link_id,
     }
 
 
@@ -324,7 +326,18 @@ def origin_from(row: Found) -> Origin:
         service=row["service"],
         device=Device(hardware=row["hardware"], os_version=row["os_version"], app_name=row["app_name"]),
         network=row["network"],
+        link_id=row["link_id"],
     )
+
+
+def sighting_values(sighting: Sighting) -> Values:
+    """Return the row of `link_sightings` that says *sighting*."""
+    return asdict(sighting) | {"sight": sighting.sight.value}
+
+
+def sighting_from(row: Found) -> Sighting:
+    """Return what a row of `link_sightings` says."""
+    return Sighting(**{**row, "sight": Sight(row["sight"])})
 
 
 def audit_from(row: Found) -> AuditView:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0008"
+VERSION = "0009"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -89,6 +89,20 @@ login_attempts = Table(
     Column("service", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     UniqueConstraint("link_id", "submission_id"),
+)
+
+# What gateways saw, as they told auth_worker: a bounded number of rows for each link, gone with it.
+link_sightings = Table(
+    "link_sightings",
+    metadata,
+    Column("link_id", Text, ForeignKey("links.link_id", ondelete="CASCADE"), primary_key=True),
+    Column("observer", Text, primary_key=True),
+    Column("sight", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 # Short-lived: gone when the link expires, while the link itself is kept for a while.
@@ -225,6 +239,7 @@ grant_origins = Table(
     Column("os_version", Text, nullable=False),
     Column("app_name", Text, nullable=False),
     Column("network", Text, nullable=False),
+    Column("link_id", Text),
 )
 
 # Public, and of no service: a provider serves all that name it.

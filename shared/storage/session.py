@@ -41,6 +41,15 @@ class Session:
         with store_failures():
             return await self._connection.execute(statement, parameters)
 
+    async def execute_many(self, statement: Executable, rows: Sequence[Parameters]) -> None:
+        """Run one statement for each of several rows, on PostgreSQL in one round trip.
+
+        Raises:
+            StoreUnavailable: as above.
+        """
+        with store_failures():
+            await self._connection.execute(statement, list(rows))
+
     async def first(self, statement: Executable, parameters: Parameters | None = None) -> Found | None:
         """Return the first row of a SELECT from one table, or None."""
         return (await self.execute(statement, parameters)).mappings().first()

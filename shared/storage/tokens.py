@@ -33,6 +33,7 @@ from shared.storage.schema import (
     visits,
 )
 from shared.storage.session import begin
+from shared.storage.sighting_transaction import SqlFirstUses
 from shared.storage.tries import Notice
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdErasure
@@ -91,7 +92,7 @@ _DELETIONS = (
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
-class SqlTokenTransaction(SqlHouseholdErasure, SqlLinkTransaction, TokenTransaction):
+class SqlTokenTransaction(SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction, TokenTransaction):
     """See the port."""
 
     async def grant(self, grant_id: str) -> Grant | None:

@@ -72,7 +72,7 @@ class SqlHouseholdErasure(HouseholdErasure):
 
     async def put_origin(self, origin: Origin) -> None:
         """Write from where a grant came, over an earlier word on it."""
-        brought = ("hardware", "os_version", "app_name", "network")
+        brought = ("hardware", "os_version", "app_name", "network", "link_id")
         statement = upsert(self._session.dialect, grant_origins, ("grant_id",), brought)
         await self._session.execute(statement, origin_values(origin))
 

@@ -18,6 +18,8 @@ class Origin:
     device: Device
     network: str
     """The address prefix of the browser that allowed it, such as `192.0.2.0/24`; empty if nobody knows."""
+    link_id: str | None = None
+    """The last link that it was linked by; None for those from before this was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

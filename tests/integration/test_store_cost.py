@@ -68,6 +68,11 @@ async def _everything(url: str) -> None:
         await stores.read.visit(VISIT.visit_hash)
         await stores.read.systems(GRANT.account_id, limit=10)
         await stores.read.events(GRANT.account_id, limit=10)
+        await stores.read.trails([LINK.link_id])
+        await stores.read.links_of(LINK.household_id, limit=10)
+        await stores.read.link_named(["typed-1"])
+        await stores.read.funnel(since=0, span=3600, most=10)
+        await stores.read.unfinished(since=0, most=10)
 
 
 async def test_every_look_up_has_an_index_on_postgresql(postgres_url: str) -> None:
