@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from gateway.app import STOPPING, create_app, shorten
-from gateway.connections import Connections, room_for
+from gateway.connections import IDLE_SECONDS, Connections, room_for
 from gateway.content import open_content_servers
 from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
@@ -30,8 +30,6 @@ LONGEST_LINE = 8190
 """Bytes of a request line and of a header."""
 MOST_HEADERS = 128
 """Headers of a request."""
-IDLE_SECONDS = 75
-"""How long a connection may be silent before its first request and between two."""
 LINGER_SECONDS = 3
 """How long the rest of a body is taken and thrown away after the answer is out, so that the answer is read at all."""
 BACKLOG = 1024
@@ -116,8 +114,8 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
         )
         await runner.setup()
         assert runner.server is not None  # since it is set up
-        shorten(runner.server, context)
-        connections = Connections(room_for(settings.most_connections))
+        nonstop = shorten(runner.server, context)
+        connections = Connections(room_for(settings.most_connections), shorten=nonstop.reply)
         # Around everything, whichever way a request is answered.
         runner.server.request_handler = connections.answering(runner.server.request_handler)
         sweeping = asyncio.create_task(connections.sweep())
@@ -132,6 +130,7 @@ async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Ext
                 server.close()
         finally:
             app[STOPPING].set()
+            await connections.drain(SHUTDOWN_SECONDS)
             await runner.cleanup()
             sweeping.cancel()
 

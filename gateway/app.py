@@ -1,7 +1,7 @@
 """The aiohttp application: routes, limits, and what every answer carries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
@@ -11,8 +11,9 @@ from gateway import account_events, api, oauth
 from gateway.content import ContentUnavailable
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
-from gateway.express import Express
+from gateway.express import Express, Replies
 from gateway.network import network_id, network_of
+from gateway.nonstop import Nonstop
 from gateway.pages import routes as pages
 from shared import keys
 from shared.storage.base import StoreUnavailable
@@ -56,25 +57,35 @@ def create_app(context: GatewayContext) -> web.Application:
     return app
 
 
-def shorten(server: web.Server, context: GatewayContext) -> None:
-    """Let ordinary calls go the short way, past routes and middleware."""
+def shorten(server: web.Server, context: GatewayContext) -> Nonstop:
+    """Let ordinary calls go the short way, past routes and middleware; return the way of those that came in one piece."""
     services = context.settings.services
     endpoints = {f"/smapi/{service}": service for service in services}
     verifications = {f"/verify/{service}": service for service in services}
     if DEFAULT_SERVICE in services:
         endpoints["/smapi"] = verifications["/verify"] = DEFAULT_SERVICE
+    replies, token_api = Replies(_hardening(context)), oauth.TokenApi(context)
     express = Express(
         context,
         server.request_handler,
         partial(_stream, context=context),
-        oauth.TokenApi(context),
+        token_api,
+        replies=replies,
         network=partial(_network, context),
         endpoints=endpoints,
         verifications=verifications,
-        headers=_hardening(context),
         largest_body=LARGEST_BODY,
     )
     server.request_handler = express.handle
+    return Nonstop(
+        context,
+        token_api,
+        replies=replies,
+        network=partial(_network_of, context),
+        endpoints=endpoints,
+        verifications=verifications,
+        largest_body=LARGEST_BODY,
+    )
 
 
 async def _smapi(request: web.Request) -> web.StreamResponse:
@@ -97,10 +108,12 @@ async def _smapi(request: web.Request) -> web.StreamResponse:
 
 
 def _network(context: GatewayContext, request: web.BaseRequest) -> str | None:
+    return _network_of(context, request.remote, request.headers.getall("X-Forwarded-For", ()))
+
+
+def _network_of(context: GatewayContext, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
     network = network_of(
-        peer=request.remote,
-        forwarded_for=request.headers.getall("X-Forwarded-For", ()),
-        trusted_proxies=context.settings.trusted_proxies,
+        peer=peer, forwarded_for=forwarded_for, trusted_proxies=context.settings.trusted_proxies
     )
     return network_id(network, context.cookie_keys[0])
 

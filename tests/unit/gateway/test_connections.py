@@ -16,6 +16,7 @@ from gateway import connections as guard
 from gateway.__main__ import LINGER_SECONDS
 from gateway.app import BODY_SECONDS
 from gateway.connections import Connections, room_for
+from gateway.guard import Shorten
 
 PATIENCE = 30.0
 HEAD = b"GET /plain HTTP/1.1\r\nHost: a\r\n"
@@ -63,6 +64,7 @@ class Door:
 
     runner: web.AppRunner
     server: asyncio.Server
+    connections: Connections
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     clients: list[Client] = field(default_factory=list)
@@ -81,7 +83,9 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(most: int = 100) -> AsyncIterator[Door]:
+async def opened(
+    most: int = 100, *, shorten: Shorten | None = None, idle_seconds: float = PATIENCE
+) -> AsyncIterator[Door]:
     """Open a door whose guard has little patience."""
     let_go, begun = asyncio.Event(), asyncio.Event()
 
@@ -120,13 +124,15 @@ async def opened(most: int = 100) -> AsyncIterator[Door]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
     await runner.setup()
     assert runner.server is not None
-    connections = Connections(most, head_seconds=0.05, sweep_seconds=0.01)
+    connections = Connections(
+        most, shorten=shorten, head_seconds=0.05, idle_seconds=idle_seconds, sweep_seconds=0.01
+    )
     runner.server.request_handler = connections.answering(runner.server.request_handler)
     sweeping = asyncio.create_task(connections.sweep())
     server = await asyncio.get_running_loop().create_server(
         connections.guarded(runner.server), "127.0.0.1", 0
     )
-    door = Door(runner, server, let_go, begun)
+    door = Door(runner, server, connections, let_go, begun)
     try:
         yield door
     finally:
