@@ -7,11 +7,12 @@ from auth_worker import recheck
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from shared.boxes import AppEvidence, evidence_identity
 from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import VOUCHED, Account, AccountStatus
 from shared.domain.link import Link, LinkState, app_of
-from shared.messages import AppEvidence, LinkApprovalSubmitted, LinkApproved, LinkChanged, evidence_identity
+from shared.messages import LinkApprovalSubmitted, LinkApproved, LinkChanged
 from shared.sealing import unseal
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
 from shared.worker import Retry

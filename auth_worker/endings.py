@@ -8,18 +8,12 @@ import structlog
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import RedirectProvider
 from auth_worker.providers.web import ProviderUnavailable
+from shared.boxes import EndEvidence, end_identity
 from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import VOUCHED, Account
 from shared.domain.revocation import Scope
-from shared.messages import (
-    AccountEndJudged,
-    AccountEndSubmitted,
-    EndEvidence,
-    EndOutcome,
-    TokenRevokeRequested,
-    end_identity,
-)
+from shared.messages import AccountEndJudged, AccountEndSubmitted, EndOutcome, TokenRevokeRequested
 from shared.sealing import unseal
 from shared.storage.base import AuditEvent, AuthTransaction
 from shared.storage.lifecycle import ToldEnd

@@ -11,11 +11,11 @@ from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.tries import within_budget
 from auth_worker.vouching import know_account, link_vouched
+from shared.boxes import CodeEvidence, evidence_from, evidence_identity, provider_tokens_identity
 from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import Account, AccountStatus
 from shared.domain.link import Device, Link, LinkState
-from shared.evidence import CodeEvidence, evidence_from, provider_tokens_identity
 from shared.messages import (
     AccountEndSubmitted,
     AccountRecheckRequested,
@@ -35,7 +35,6 @@ from shared.messages import (
     UpgradeRequested,
     VisitEnded,
     VisitUsed,
-    evidence_identity,
 )
 from shared.sealing import seal, unseal
 from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt

@@ -11,20 +11,18 @@ from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.tries import within_budget
+from shared.boxes import CodeEvidence, LoginEvidence, evidence_from, evidence_identity
 from shared.domain import errors
 from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus
 from shared.domain.visit import Purpose, VisitOutcome
-from shared.evidence import CodeEvidence, evidence_from
 from shared.messages import (
     EraseApproved,
     EraseRequested,
     HouseholdLoginSubmitted,
-    LoginEvidence,
     VisitChanged,
     VisitEnded,
     VisitUsed,
-    evidence_identity,
 )
 from shared.sealing import unseal
 from shared.settings import LOCAL

@@ -16,6 +16,7 @@ from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.refusals import audit_refusal
 from auth_worker.tries import within_budget
+from shared.boxes import LoginEvidence, UpgradeEvidence, evidence_identity
 from shared.domain import account as accounts
 from shared.domain import errors
 from shared.domain import session as sessions
@@ -24,13 +25,10 @@ from shared.domain.upgrade import Upgrade
 from shared.messages import (
     CredentialsJudged,
     GrantRequested,
-    LoginEvidence,
     SessionRequested,
     SessionUsed,
-    UpgradeEvidence,
     UpgradeRequested,
     Verdict,
-    evidence_identity,
 )
 from shared.sealing import unseal
 from shared.settings import ServiceSettings

@@ -17,9 +17,9 @@ import structlog
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Gone, Identity, Rechecked, RedirectProvider
 from auth_worker.providers.web import NothingDone, ProviderUnavailable
+from shared.boxes import provider_tokens_identity
 from shared.domain.account import Account, AccountStatus
 from shared.domain.revocation import Scope
-from shared.evidence import provider_tokens_identity
 from shared.messages import AccountRecheckRequested, TokenRevokeRequested
 from shared.sealing import SealError, seal, unseal
 from shared.storage.base import AuditEvent, AuthTransaction, Conflict, StoreUnavailable

@@ -3,17 +3,10 @@
 import msgspec
 
 from auth_worker.context import AuthContext
+from shared.boxes import Vouched, vouched_identity
 from shared.domain.account import VOUCHED, Account, AccountStatus
 from shared.domain.link import BACK_END, Device, Link, LinkState
-from shared.messages import (
-    AccountKnown,
-    AccountVouched,
-    LinkApproved,
-    LinkChanged,
-    LinkVouched,
-    Vouched,
-    vouched_identity,
-)
+from shared.messages import AccountKnown, AccountVouched, LinkApproved, LinkChanged, LinkVouched
 from shared.sealing import unseal
 from shared.storage.base import AuditEvent, AuthTransaction, Conflict
 

@@ -10,12 +10,12 @@ import asyncpg
 import msgspec
 
 from shared import keys
+from shared.boxes import Pair
 from shared.context import SystemRandom, random_id
 from shared.domain import link_code
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.token import TokenClaims
 from shared.keys import GatewayKeys, PublicKeys, TokenWorkerKeys
-from shared.messages import Pair
 from shared.sealing import seal
 from shared.settings import Settings
 from shared.tokens import sign

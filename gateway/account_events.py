@@ -16,10 +16,11 @@ from msgspec import Meta
 
 from gateway.context import GatewayContext
 from gateway.results import end_key
+from shared.boxes import EndEvidence, end_identity
 from shared.bus.base import BusUnavailable
 from shared.domain.account import VOUCHED
 from shared.domain.signed_request import NONCE, SIGNATURE, TIMESTAMP, is_signed
-from shared.messages import AccountEndJudged, AccountEndSubmitted, EndEvidence, EndOutcome, end_identity
+from shared.messages import AccountEndJudged, AccountEndSubmitted, EndOutcome
 from shared.sealing import seal
 
 FORM = "application/x-www-form-urlencoded"

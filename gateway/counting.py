@@ -8,10 +8,10 @@ import hmac
 import structlog
 
 from gateway.context import GatewayContext
+from shared.boxes import LoginEvidence
 from shared.domain import limits
 from shared.domain.errors import SignInRefused, TooManyTries
 from shared.domain.limits import Counted, Decision
-from shared.messages import LoginEvidence
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from auth_worker.providers import local
 from auth_worker.providers.base import Identity, Provider, Surroundings
 from auth_worker.providers.opening import OPENERS
 from auth_worker.providers.web import Web
+from shared.boxes import LoginEvidence
 from shared.context import SystemClock
 from shared.domain.errors import AccountDisabled, SignInRefused
-from shared.messages import LoginEvidence
 from shared.settings import PROVIDER_TYPES, load
 from tests.play.audiobookshelf import AudiobookshelfServer
 from tests.play.endpoint import SECRET, Endpoint

@@ -5,11 +5,11 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from shared.boxes import Pair
 from shared.domain.account import Account, user_id_hash_code
 from shared.domain.grant import Grant, MintingKeys
 from shared.domain.token import SENTINEL, TokenClaims
 from shared.keys import Secret, TokenWorkerKeys
-from shared.messages import Pair
 from shared.settings import Settings
 from shared.tokens import sign
 

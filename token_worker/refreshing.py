@@ -6,11 +6,12 @@ the grant, and the second gets the same pair, as if they had come one after the 
 
 from collections.abc import Mapping
 
+from shared.boxes import refresh_delivery_id
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
-from shared.messages import RefreshOutcome, TokenRefreshRequested, refresh_delivery_id
+from shared.messages import RefreshOutcome, TokenRefreshRequested
 from shared.storage.base import AuditEvent, SealedPair
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed

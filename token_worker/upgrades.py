@@ -1,12 +1,13 @@
 """Gives a pair for old credentials, on the word of auth_worker."""
 
+from shared.boxes import upgrade_delivery_id
 from shared.domain import account as accounts
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain.account import Account
 from shared.domain.grant import Grant, Presented
 from shared.domain.upgrade import Upgrade
-from shared.messages import CredentialsJudged, GrantRequested, Verdict, upgrade_delivery_id
+from shared.messages import CredentialsJudged, GrantRequested, Verdict
 from shared.storage.base import AuditEvent, TokenTransaction
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed

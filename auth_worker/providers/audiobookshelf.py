@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from auth_worker.providers.base import Identity, Surroundings
 from auth_worker.providers.reading import be_unavailable, part, text, typed
 from auth_worker.providers.web import Answer, ProviderUnavailable, Web
+from shared.boxes import LoginEvidence
 from shared.domain.errors import AccountDisabled, SignInRefused
-from shared.messages import LoginEvidence
 from shared.settings import AudiobookshelfProviderSettings
 
 LARGEST_ANSWER = 8 * 1024 * 1024

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from auth_worker.providers.web import Web
+from shared.boxes import CodeEvidence, LoginEvidence
 from shared.context import Clock, Random, SystemClock, SystemRandom
 from shared.domain.account import AccountTier
-from shared.evidence import CodeEvidence
-from shared.messages import LoginEvidence
 from shared.settings import Settings
 from shared.storage.base import AuthStore
 

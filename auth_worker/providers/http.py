@@ -12,10 +12,10 @@ from pydantic import SecretBytes
 from auth_worker.providers.base import Identity, Surroundings
 from auth_worker.providers.reading import be_unavailable, shown, text, typed
 from auth_worker.providers.web import Answer, ProviderUnavailable, Web
+from shared.boxes import LoginEvidence
 from shared.context import Clock, Random
 from shared.domain.account import AccountTier
 from shared.domain.errors import AccountDisabled, AccountUnsupported, Refusal, SignInRefused
-from shared.messages import LoginEvidence
 from shared.settings import HttpProviderSettings, SettingsError
 
 SHORTEST_SECRET = 32

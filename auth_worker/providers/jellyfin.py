@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from auth_worker.providers.base import Identity, Surroundings
 from auth_worker.providers.reading import be_unavailable, part, shown, text, typed
 from auth_worker.providers.web import Answer, ProviderUnavailable, Web
+from shared.boxes import LoginEvidence
 from shared.domain.errors import AccountDisabled, AccountUnsupported, SignInRefused
-from shared.messages import LoginEvidence
 from shared.settings import JellyfinProviderSettings
 
 LOGOUT_SECONDS = 2.0

@@ -9,9 +9,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth_worker.providers.base import Identity, Surroundings
+from shared.boxes import LoginEvidence
 from shared.domain.errors import SignInRefused
 from shared.domain.limits import normal_name
-from shared.messages import LoginEvidence
 from shared.settings import LocalProviderSettings
 from shared.storage.base import AuthStore, LocalUser
 

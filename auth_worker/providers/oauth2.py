@@ -10,9 +10,8 @@ from auth_worker.providers.base import Gone, Identity, LoggedOut, Rechecked, Sur
 from auth_worker.providers.mapping import identity_from
 from auth_worker.providers.token_endpoint import GrantRefused, TokenEndpoint, Tokens
 from auth_worker.providers.web import ProviderUnavailable, Web
+from shared.boxes import CodeEvidence, LoginEvidence
 from shared.domain.errors import SignInIncomplete, TokenRefused
-from shared.evidence import CodeEvidence
-from shared.messages import LoginEvidence
 from shared.settings import OAuth2ProviderSettings
 
 

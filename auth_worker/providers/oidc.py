@@ -21,9 +21,8 @@ from auth_worker.providers.mapping import claim, identity_from
 from auth_worker.providers.oauth2 import KeptTokens, ask_who, check_address, rotated, to_keep
 from auth_worker.providers.token_endpoint import GrantRefused, TokenEndpoint, Tokens
 from auth_worker.providers.web import ProviderUnavailable
+from shared.boxes import CodeEvidence, LoginEvidence
 from shared.domain.errors import SignInIncomplete, TokenRefused
-from shared.evidence import CodeEvidence
-from shared.messages import LoginEvidence
 from shared.settings import OidcProviderSettings
 
 Claims = dict[str, Any]

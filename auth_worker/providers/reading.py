@@ -3,8 +3,8 @@
 from typing import Any, NoReturn
 
 from auth_worker.providers.web import Answer, ProviderUnavailable
+from shared.boxes import LoginEvidence
 from shared.domain.errors import SignInRefused
-from shared.messages import LoginEvidence
 
 LONGEST_NAME = 128
 LONGEST_PASSWORD = 1024

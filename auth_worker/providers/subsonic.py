@@ -11,9 +11,9 @@ from typing import Any
 from auth_worker.providers.base import Identity, Surroundings
 from auth_worker.providers.reading import be_unavailable, part, text, typed
 from auth_worker.providers.web import Answer, ProviderUnavailable, Web
+from shared.boxes import LoginEvidence
 from shared.context import Random
 from shared.domain.errors import AccountUnsupported, SignInRefused
-from shared.messages import LoginEvidence
 from shared.settings import SubsonicProviderSettings
 
 OK = -1

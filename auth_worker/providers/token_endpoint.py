@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from auth_worker.providers.base import Surroundings
 from auth_worker.providers.id_tokens import Registry
 from auth_worker.providers.web import Answer, NothingDone, ProviderUnavailable
-from shared.evidence import CodeEvidence
+from shared.boxes import CodeEvidence
 from shared.settings import RedirectSection, SettingsError
 
 ASSERTION_SECONDS = 60

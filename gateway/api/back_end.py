@@ -13,16 +13,10 @@ from gateway.api.document import HashOrder, LinkOrder, NewLink, UserHash
 from gateway.context import GatewayContext
 from gateway.operations.linking import new_code
 from gateway.results import account_key, link_key
+from shared.boxes import Vouched, vouched_identity
 from shared.domain.account import VOUCHED, Account, user_id_hash_code
 from shared.domain.link import LinkState
-from shared.messages import (
-    AccountVouched,
-    LinkChanged,
-    LinkRequested,
-    LinkVouched,
-    Vouched,
-    vouched_identity,
-)
+from shared.messages import AccountVouched, LinkChanged, LinkRequested, LinkVouched
 from shared.sealing import seal
 
 RESULT_SECONDS = 3.0

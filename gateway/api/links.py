@@ -18,15 +18,9 @@ from gateway.context import GatewayContext
 from gateway.operations.linking import known_code
 from gateway.pages import present
 from gateway.results import link_key
+from shared.boxes import AppEvidence, Vouched, evidence_identity
 from shared.domain.link import APP, LinkState
-from shared.messages import (
-    AppEvidence,
-    Event,
-    LinkApprovalSubmitted,
-    LinkDeclineRequested,
-    Vouched,
-    evidence_identity,
-)
+from shared.messages import Event, LinkApprovalSubmitted, LinkDeclineRequested
 from shared.sealing import seal
 from shared.storage.base import AttemptOutcome, LinkView
 

@@ -4,8 +4,8 @@ from gateway.context import GatewayContext
 from gateway.operations import sessions
 from gateway.operations.request import Request
 from gateway.smapi.results import SessionIdResult
+from shared.boxes import LoginEvidence
 from shared.domain.errors import SignInRefused
-from shared.messages import LoginEvidence
 
 
 async def get_session_id(request: Request, context: GatewayContext) -> SessionIdResult:

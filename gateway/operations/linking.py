@@ -8,9 +8,10 @@ from gateway.context import GatewayContext
 from gateway.operations.request import Request
 from gateway.smapi.faults import MalformedCall
 from gateway.smapi.results import DeviceLinkCodeResult
+from shared.boxes import page_code_identity
 from shared.domain import link_code, typed_code
 from shared.domain.link_code import VerifiedCode
-from shared.messages import LinkRequested, page_code_identity
+from shared.messages import LinkRequested
 from shared.sealing import seal
 
 LONGEST_CALLBACK = 2048

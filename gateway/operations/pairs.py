@@ -4,8 +4,8 @@ import msgspec
 
 from gateway.context import GatewayContext
 from gateway.smapi.results import DeviceAuthTokenResult, UserInfo
+from shared.boxes import Pair
 from shared.domain.errors import TryAgainLater
-from shared.messages import Pair
 from shared.sealing import unseal
 
 

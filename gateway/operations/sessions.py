@@ -8,6 +8,7 @@ from gateway.context import GatewayContext
 from gateway.logins import REFUSAL_SECONDS, Remembered
 from gateway.operations.request import Request
 from gateway.results import judged_key
+from shared.boxes import LoginEvidence, evidence_identity
 from shared.domain import account as accounts
 from shared.domain import session as rules
 from shared.domain.account import user_id_hash_code
@@ -23,14 +24,7 @@ from shared.domain.errors import (
     TryAgainLater,
 )
 from shared.domain.limits import Counted
-from shared.messages import (
-    CredentialsJudged,
-    LoginEvidence,
-    SessionRequested,
-    SessionUsed,
-    Verdict,
-    evidence_identity,
-)
+from shared.messages import CredentialsJudged, SessionRequested, SessionUsed, Verdict
 from shared.sealing import seal
 from shared.settings import Auth
 from shared.storage.legacy import SessionView

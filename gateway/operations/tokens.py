@@ -12,18 +12,13 @@ from gateway.operations.request import Request
 from gateway.results import refresh_key
 from gateway.smapi.faults import TokenRefreshRequired
 from gateway.smapi.results import DeviceAuthTokenResult, UserInfo
+from shared.boxes import refresh_delivery_id
 from shared.domain import grant as rules
 from shared.domain.account import check_enabled, user_id_hash_code
 from shared.domain.errors import ReauthorizationNeeded, TokenRefused, TryAgainLater
 from shared.domain.grant import Presented
 from shared.domain.token import SENTINEL, TokenClaims
-from shared.messages import (
-    RefreshOutcome,
-    TokenRefreshed,
-    TokenRefreshRequested,
-    TokenSeen,
-    refresh_delivery_id,
-)
+from shared.messages import RefreshOutcome, TokenRefreshed, TokenRefreshRequested, TokenSeen
 from shared.settings import Auth
 from shared.storage.base import GrantView
 

@@ -15,6 +15,7 @@ from gateway.operations.request import Request
 from gateway.results import judged_key
 from gateway.smapi.faults import MalformedCall
 from gateway.smapi.results import DeviceAuthTokenResult
+from shared.boxes import LoginEvidence, UpgradeEvidence, evidence_identity, upgrade_delivery_id
 from shared.domain.errors import (
     LinkNotFound,
     ReauthorizationNeeded,
@@ -22,14 +23,7 @@ from shared.domain.errors import (
     TokenRefused,
     TryAgainLater,
 )
-from shared.messages import (
-    CredentialsJudged,
-    LoginEvidence,
-    UpgradeEvidence,
-    UpgradeRequested,
-    evidence_identity,
-    upgrade_delivery_id,
-)
+from shared.messages import CredentialsJudged, UpgradeRequested
 from shared.sealing import seal
 
 SAME_SECONDS = 300

@@ -14,7 +14,8 @@ from gateway.pages.journeys import Refused, answer_of, evidence_of, state_of, wa
 from gateway.pages.rendering import page, see_other
 from gateway.pages.round_trip import STATE_SECONDS, State
 from gateway.pages.views import LinkPages, Visit, leaving
-from shared.messages import LinkLoginSubmitted, evidence_identity
+from shared.boxes import evidence_identity
+from shared.messages import LinkLoginSubmitted
 from shared.sealing import seal
 from shared.storage.base import StoreUnavailable
 

@@ -20,9 +20,10 @@ from gateway.pages import present
 from gateway.pages.browser import Browser
 from gateway.pages.rendering import page, see_other
 from gateway.results import entry_key
+from shared.boxes import page_code_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import typed_code
-from shared.messages import CodeEntered, page_code_identity
+from shared.messages import CodeEntered
 from shared.sealing import unseal
 from shared.settings import ServiceSettings
 from shared.storage.base import StoreUnavailable

@@ -14,12 +14,12 @@ from gateway.pages import household_words, present
 from gateway.pages.guests import Guest, guest_of, new_secret, welcome
 from gateway.pages.rendering import page, see_other
 from gateway.results import visit_key
+from shared.boxes import CodeEvidence, LoginEvidence, evidence_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import visit as visits
 from shared.domain.limits import Counted
 from shared.domain.visit import Purpose
-from shared.evidence import CodeEvidence
-from shared.messages import Event, HouseholdLoginSubmitted, LoginEvidence, evidence_identity
+from shared.messages import Event, HouseholdLoginSubmitted
 from shared.sealing import seal
 from shared.storage.base import StoreUnavailable
 from shared.storage.visits import VisitView

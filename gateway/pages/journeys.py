@@ -9,7 +9,7 @@ from gateway.pages import browser as browsers
 from gateway.pages.browser import Browser
 from gateway.pages.destinations import Destination
 from gateway.pages.round_trip import State, challenge_of, nonce_of, open_state, seal_state, verifier_of
-from shared.evidence import CodeEvidence
+from shared.boxes import CodeEvidence
 
 LONGEST_CODE = 4096
 _ERROR = re.compile(r"[a-z_]{1,64}")

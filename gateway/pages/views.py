@@ -21,17 +21,11 @@ from gateway.pages import present
 from gateway.pages.browser import Browser
 from gateway.pages.rendering import page, see_other
 from gateway.results import link_key
+from shared.boxes import LoginEvidence, evidence_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import link_code
 from shared.domain.link_code import VerifiedCode
-from shared.messages import (
-    Event,
-    LinkApproved,
-    LinkDeclineRequested,
-    LinkLoginSubmitted,
-    LoginEvidence,
-    evidence_identity,
-)
+from shared.messages import Event, LinkApproved, LinkDeclineRequested, LinkLoginSubmitted
 from shared.sealing import seal
 from shared.settings import ProviderSettings, ServiceSettings
 from shared.storage.base import LinkView, StoreUnavailable

@@ -11,8 +11,8 @@ from auth_worker.__main__ import open_context
 from deploy import embedded
 from deploy.cli import main
 from shared import bootstrap
+from shared.boxes import LoginEvidence
 from shared.domain.errors import SignInRefused
-from shared.messages import LoginEvidence
 from shared.settings import Settings, load
 
 

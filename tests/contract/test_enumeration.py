@@ -9,8 +9,8 @@ from argon2 import extract_parameters
 
 from auth_worker.context import AuthContext
 from auth_worker.providers import local
+from shared.boxes import LoginEvidence
 from shared.domain.errors import SignInRefused
-from shared.messages import LoginEvidence
 from tests.measure import enumeration
 
 

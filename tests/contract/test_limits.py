@@ -13,18 +13,11 @@ from auth_worker.legacy import open_session, upgrade
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from gateway import counting
+from shared.boxes import LoginEvidence, UpgradeEvidence, evidence_identity
 from shared.domain.errors import AccountDisabled, SignInRefused
 from shared.domain.limits import Counted, Tries
 from shared.domain.link import Device, Link, LinkState
-from shared.messages import (
-    LinkLoginSubmitted,
-    LinkRequested,
-    LoginEvidence,
-    SessionRequested,
-    UpgradeEvidence,
-    UpgradeRequested,
-    evidence_identity,
-)
+from shared.messages import LinkLoginSubmitted, LinkRequested, SessionRequested, UpgradeRequested
 from shared.sealing import seal
 from shared.storage.base import AttemptOutcome
 from shared.storage.tries import TryOutcome

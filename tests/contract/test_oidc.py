@@ -20,9 +20,9 @@ from auth_worker.providers.id_tokens import LOGOUT_EVENT
 from auth_worker.providers.opening import OPENERS
 from auth_worker.providers.web import ProviderUnavailable, Web
 from gateway.pages.round_trip import challenge_of
+from shared.boxes import CodeEvidence
 from shared.domain.account import AccountTier
 from shared.domain.errors import SignInIncomplete, TokenRefused
-from shared.evidence import CodeEvidence
 from shared.settings import SettingsError, load
 from tests.contract.conftest import PATIENCE
 from tests.play.forger import Claims, Forger, forging

@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from auth_worker.providers.web import ProviderUnavailable
+from shared.boxes import LoginEvidence
 from shared.domain.errors import AccountUnsupported, SignInRefused
-from shared.messages import LoginEvidence
 from tests.play import server as play
 from tests.play.endpoint import SECRET
 from tests.play.operator import free_port

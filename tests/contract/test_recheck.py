@@ -14,16 +14,10 @@ from auth_worker.providers.oauth2 import KeptTokens
 from auth_worker.providers.opening import open_providers
 from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.recheck import recheck, signed_in
+from shared.boxes import EndEvidence, end_identity, provider_tokens_identity
 from shared.domain.account import Account
 from shared.domain.link import LinkState
-from shared.evidence import provider_tokens_identity
-from shared.messages import (
-    AccountEndSubmitted,
-    AccountRecheckRequested,
-    EndEvidence,
-    TokenRevokeRequested,
-    end_identity,
-)
+from shared.messages import AccountEndSubmitted, AccountRecheckRequested, TokenRevokeRequested
 from shared.sealing import seal, unseal
 from shared.settings import load
 from shared.storage.base import StoreUnavailable

@@ -10,20 +10,13 @@ from auth_worker import household
 from auth_worker.context import AuthContext
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
+from shared.boxes import LoginEvidence, evidence_identity
 from shared.domain import errors
 from shared.domain.account import AccountStatus
 from shared.domain.grant import GrantStatus
 from shared.domain.limits import Counted
 from shared.domain.visit import Purpose, VisitOutcome
-from shared.messages import (
-    EraseApproved,
-    EraseRequested,
-    HouseholdLoginSubmitted,
-    LoginEvidence,
-    VisitEnded,
-    VisitUsed,
-    evidence_identity,
-)
+from shared.messages import EraseApproved, EraseRequested, HouseholdLoginSubmitted, VisitEnded, VisitUsed
 from shared.sealing import seal
 from shared.storage.base import AuditEvent, Conflict
 from shared.wire import decode

@@ -7,9 +7,10 @@ import msgspec
 
 from auth_worker.context import AuthContext
 from auth_worker.vouching import link_vouched
+from shared.boxes import Vouched, vouched_identity
 from shared.domain.account import VOUCHED
 from shared.domain.link import BACK_END, LinkState
-from shared.messages import LinkApproved, LinkVouched, Vouched, vouched_identity
+from shared.messages import LinkApproved, LinkVouched
 from shared.sealing import seal
 from shared.wire import decode
 from tests.store_samples import Stores

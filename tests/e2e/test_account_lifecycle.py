@@ -14,8 +14,8 @@ import pytest
 
 from auth_worker.providers.oauth2 import KeptTokens
 from shared import keys
+from shared.boxes import provider_tokens_identity
 from shared.domain.signed_request import NONCE, SIGNATURE, TIMESTAMP, signature
-from shared.evidence import provider_tokens_identity
 from shared.sealing import seal
 from tests.e2e.conftest import start_separately
 from tests.play.app import App

@@ -26,7 +26,8 @@ from auth_worker.handlers import open_link, sign_in
 from deploy import accounts, embedded
 from gateway import counting
 from shared import bootstrap
-from shared.messages import LinkLoginSubmitted, LinkRequested, LoginEvidence, evidence_identity
+from shared.boxes import LoginEvidence, evidence_identity
+from shared.messages import LinkLoginSubmitted, LinkRequested
 from shared.sealing import seal
 from shared.settings import load
 

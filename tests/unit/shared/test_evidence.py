@@ -3,8 +3,7 @@
 import msgspec
 import pytest
 
-from shared.evidence import CodeEvidence, evidence_from
-from shared.messages import LoginEvidence
+from shared.boxes import CodeEvidence, LoginEvidence, evidence_from
 
 PASSWORD = LoginEvidence(name="ann", password="canary")
 CODE = CodeEvidence(code="canary", verifier="canary", nonce="canary", redirect_uri="https://x/callback/corp")
