@@ -12,13 +12,16 @@ from shared.bus.base import Bus
 from shared.context import SystemRandom
 from shared.settings import Settings
 
+DATABASE, KEYS = "latchkey.db", "keys"
+"""What the folder of an embedded installation holds."""
+
 
 def settings_for(data: Path, *, listen: str, public_url: str | None) -> dict[str, object]:
     """Return the settings that embedded mode chooses by itself."""
     return {
-        "database_url": f"sqlite+aiosqlite:///{data.absolute() / 'latchkey.db'}",
+        "database_url": f"sqlite+aiosqlite:///{data.absolute() / DATABASE}",
         "broker_url": "memory://",
-        "keys_dir": data / "keys",
+        "keys_dir": data / KEYS,
         "listen": listen,
         "public_url": public_url or f"http://{listen}",
     }

@@ -50,7 +50,7 @@ def settings_of(data: Path | None) -> Settings:
     """
     if data is None:
         return load()
-    if not (data / "latchkey.db").exists():
+    if not (data / embedded.DATABASE).exists():
         raise ValueError(f"no installation in {data}; start one with `latchkey up --data {data}`")
     return load(**embedded.settings_for(data, listen=DEFAULT_LISTEN, public_url=None))
 

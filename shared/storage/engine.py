@@ -98,13 +98,22 @@ def prepare_file(url: str) -> None:
 
     SQLite would make the file with the umask's permissions; it gives its side files those of the main file.
     """
-    if (parsed := _parse(url)).drivername != "sqlite+aiosqlite":
+    if (path := sqlite_path(url)) is None:
         return
-    path = _path(parsed)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, mode=0o600))
     # The mode stays with the file. Of two that set it at once one may fail, which is as good: the other does it.
     with closing(sqlite3.connect(path)) as connection, suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for PostgreSQL.
+
+    Raises:
+        ValueError: not a URL of SQLite or PostgreSQL.
+    """
+    parsed = _parse(url)
+    return _path(parsed) if parsed.drivername == "sqlite+aiosqlite" else None
 
 
 def _parse(url: str) -> URL:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,81 @@ def test_dead_letters_of_an_embedded_installation(tmp_path: Path, monkeypatch: p
 
     assert 2 == result.exit_code
     assert "message buried" in result.output
+
+
+def test_backup_is_private_whole_and_comes_back(data: Path, tmp_path: Path) -> None:
+    """Nobody else may read it, nothing but it is left behind, and its accounts sign in where it was restored."""
+    run("accounts", "add", "ann", "--password-stdin", "--data", str(data), text="correct horse\n")
+    file = tmp_path / "backups" / "a.backup"
+    file.parent.mkdir()
+    taken = run("backup", str(file), "--data", str(data))
+    restored = run("restore", str(file), "--data", str(tmp_path / "new"))
+
+    assert [0, 0] == [taken.exit_code, restored.exit_code], taken.output + restored.output
+    assert ([file], 0o600) == (list(file.parent.iterdir()), file.stat().st_mode & 0o777)
+    assert {"keys", "latchkey.db"} == {path.name for path in (tmp_path / "new").iterdir()}
+    assert can_sign_in(tmp_path / "new", "ann", "correct horse")
+
+
+def test_backup_and_restore_overwrite_nothing(data: Path, tmp_path: Path) -> None:
+    """Neither a file nor an installation."""
+    file = tmp_path / "a.backup"
+    results = [
+        run("backup", str(file), "--data", str(data)),
+        run("backup", str(file), "--data", str(data)),
+        run("restore", str(file), "--data", str(data)),
+        run("backup", str(tmp_path / "no" / "a.backup"), "--data", str(data)),
+    ]
+
+    assert [0, 2, 2, 2] == [result.exit_code for result in results]
+    assert ["exists already", "is not empty", "there is no folder"] == [
+        words
+        for words, result in zip(
+            ("exists already", "is not empty", "there is no folder"), results[1:], strict=True
+        )
+        if words in result.output
+    ]
+
+
+@pytest.mark.parametrize("cut", [0, 100, -100])
+def test_damaged_backup_is_refused(data: Path, tmp_path: Path, cut: int) -> None:
+    """A file that is empty or ends too soon makes no installation."""
+    file = tmp_path / "a.backup"
+    run("backup", str(file), "--data", str(data))
+    file.write_bytes(file.read_bytes()[:cut])
+    result = run("restore", str(file), "--data", str(tmp_path / "new"))
+
+    assert 2 == result.exit_code
+    assert "cannot be read as a backup" in result.output
+    assert [] == list((tmp_path / "new").iterdir())
+
+
+def test_what_else_is_in_an_archive_stays_there(data: Path, tmp_path: Path) -> None:
+    """A name that leads out of the folder is not followed; a backup that lacks something is none."""
+    file, other = tmp_path / "a.backup", tmp_path / "b.backup"
+    run("backup", str(file), "--data", str(data))
+    with tarfile.open(file) as backup, tarfile.open(other, "w:gz") as archive:
+        for member in backup:
+            name = "../escaped" if member.name == "keys/gateway.json" else member.name
+            archive.addfile(member.replace(name=name), backup.extractfile(member))
+    result = run("restore", str(other), "--data", str(tmp_path / "new"))
+
+    assert 2 == result.exit_code
+    assert "keys/gateway.json" in result.output
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_backup_of_postgres_names_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own tool copies it."""
+    run("keys", "create", str(tmp_path / "keys"))
+    for name, value in {
+        "DATABASE_URL": "postgresql+asyncpg://db/x",
+        "BROKER_URL": "amqp://b",
+        "KEYS_DIR": str(tmp_path / "keys"),
+        "PUBLIC_URL": "https://link.example.com",
+    }.items():
+        monkeypatch.setenv(f"LATCHKEY_{name}", value)
+    result = run("backup", str(tmp_path / "a.backup"))
+
+    assert 2 == result.exit_code
+    assert "pg_dump" in result.output
