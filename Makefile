@@ -42,8 +42,8 @@ unit: $(VENV)/.ready
 all-tests: $(VENV)/.ready services
 	$(BIN)/pytest -n 3 --dist loadfile --durations=25
 
-services: ## Install PostgreSQL, PgBouncer, RabbitMQ, Chromium, a font, nginx and node for the tests, where they are missing and apt-get may
-	@tests/services/install.sh postgresql pgbouncer rabbitmq chromium font nginx node
+services: ## Install PostgreSQL, PgBouncer, RabbitMQ, Chromium, a font, nginx, node and systemd's tools for the tests, where they are missing and apt-get may
+	@tests/services/install.sh postgresql pgbouncer rabbitmq chromium font nginx node systemd
 
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .

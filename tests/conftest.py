@@ -26,9 +26,15 @@ from tests.services.postgres import PostgresServer, aside
 from tests.services.proxy import find_nginx
 from tests.services.rabbit import RabbitServer
 from tests.services.system import ServiceMissing
+from tests.services.systemd import find_systemd_analyze
 
 #: Marks a test that asks for a fixture, itself or through others, so that `-m "not services"` means what it says.
-MARK_OF_FIXTURE = {"keeper": "services", "chromium": "browser", "nginx": "services"}
+MARK_OF_FIXTURE = {
+    "keeper": "services",
+    "chromium": "browser",
+    "nginx": "services",
+    "systemd_analyze": "services",
+}
 
 # No test is about time; a machine that is busy with other things fails none.
 settings.register_profile("latchkey", deadline=None)
@@ -199,5 +205,14 @@ def nginx() -> Path:
     """The machine's nginx."""
     try:
         return find_nginx()
+    except ServiceMissing as missing:
+        _go_without(missing)
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze() -> Path:
+    """The machine's systemd-analyze."""
+    try:
+        return find_systemd_analyze()
     except ServiceMissing as missing:
         _go_without(missing)
