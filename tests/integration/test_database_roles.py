@@ -1,6 +1,7 @@
 """deploy/postgres/roles.sql gives each service what its store needs, and nothing else."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
+from tests.documents import ROOT, scripts
 from tests.services.postgres import PostgresServer
 from tests.store_samples import (
     ENTRY,
@@ -327,3 +329,44 @@ async def test_the_documented_order_works_from_nothing(empty_postgres_url: str) 
 
         await _apply_roles(empty_postgres_url)
         await read.check()
+
+
+async def test_documented_backup_comes_back(
+    roles_url: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """The commands of docs/backup.md, as they stand there: rows and rights are as they were."""
+    async with sql.open_auth_store(_as(AUTH_WORKER, roles_url)) as auth:
+        authenticated = await work_as_auth_worker(auth)
+    server = _for_asyncpg(roles_url).rpartition("/")[0]
+    restored = postgres_server.empty_database()
+    postgres_server.drop(restored)
+    name = restored.rpartition("/")[2]
+    (script,) = [each for each in scripts("docs/backup.md") if "pg_dump" in each]
+    command = script.replace("=latchkey.dump", f"={tmp_path}/dump").replace(
+        " latchkey.dump", f" {tmp_path}/dump"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-euc", command.replace(" restored", f" {name}")),
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "SERVER": f"{server}/postgres",
+            "DATABASE": _for_asyncpg(roles_url),
+            "RESTORED": f"{server}/{name}",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    try:
+        async with sql.open_read_store(_as(GATEWAY, restored)) as read:
+            await read.check()
+            view = await read.link(LINK.link_id)
+        async with _signed_in(GATEWAY, restored) as connection:
+            assert not await _may(connection, "DELETE FROM links")
+    finally:
+        postgres_server.drop(restored)
+
+    assert view is not None
+    assert authenticated == view.link
