@@ -15,6 +15,8 @@ class Relay:
         self._port = 0
         self._numbers = count()
         self._silent_below = 0
+        #: Seconds by which each answer of the server is late.
+        self.delay = 0.0
         self._writers: list[asyncio.StreamWriter] = []
         #: How often a client has said something.
         self.requests = 0
@@ -55,6 +57,8 @@ class Relay:
         with suppress(OSError):
             while data := await source.read(65536):
                 self.requests += is_request
+                if not is_request and self.delay:
+                    await asyncio.sleep(self.delay)
                 if number >= self._silent_below:
                     target.write(data)
                     await target.drain()

@@ -20,6 +20,9 @@ from shared.bus.base import BusUnavailable
 HEARTBEAT_SECONDS = 10
 """RabbitMQ's documentation asks for 5 to 20; a broker that says nothing is given up after three times that."""
 _CONNECT_SECONDS = 10
+_PREPARE_SECONDS = 60
+"""A hundred questions, one after the other. With less, a broker that every process comes back to at once never gets any of them up;
+one that says nothing at all is given up by the heartbeat long before."""
 _CLOSE_SECONDS = 5
 _WAITS = (0.2, 0.5, 1, 2, 5)
 
@@ -122,7 +125,8 @@ class Line:
                 self._connection = await aio_pika.connect(
                     self._url, client_properties={"connection_name": self._name}
                 )
-                self._connection.close_callbacks.add(self._loser())
+            self._connection.close_callbacks.add(self._loser())
+            async with asyncio.timeout(_PREPARE_SECONDS):
                 await self._prepare(self)
             self._up.set()
             log.info("broker connected", line=self._name)

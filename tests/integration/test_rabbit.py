@@ -8,6 +8,7 @@ import aio_pika
 import pytest
 
 from shared import wire, worker
+from shared.bus import line
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.rabbit import RabbitBus
 from shared.domain.link import LinkState
@@ -133,6 +134,20 @@ async def test_silent_connection_is_given_up(rabbit_url: str) -> None:
         await bus.publish([requested()])
 
     assert {BusUnavailable} == set(map(type, errors))
+
+
+async def test_broker_that_is_slow_is_no_broker_that_is_gone(
+    rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer late, all of them together far later than a connection may take: the line comes up all the same."""
+    patience = 1
+    monkeypatch.setattr(line, "_CONNECT_SECONDS", patience)
+    async with relaying(rabbit_url) as relay:
+        relay.delay = 0.04
+        async with opened(relay.url) as bus:
+            await bus.publish([requested()])
+
+    assert relay.requests * relay.delay > patience
 
 
 async def _publish(bus: Bus, errors: list[BaseException]) -> None:
