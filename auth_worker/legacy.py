@@ -36,8 +36,6 @@ from shared.storage.base import AuditEvent, AuthTransaction
 
 ANONYMOUS = "anonymous"
 """Provider of the accounts that stand for households which never signed in to anything."""
-NOBODY_WAITS_SECONDS = 70
-"""After this time, by clocks that may disagree by a minute, the gateway has long told Sonos to come again."""
 WORD_SECONDS = 600
 """How long token_worker may act on an upgrade that was found good."""
 
@@ -102,9 +100,6 @@ async def _judge(
 ) -> Verdict:
     try:
         async with context.herd:
-            # Looked at only now: what waited in line may have become pointless meanwhile.
-            if context.clock.now() > message.asked_at + NOBODY_WAITS_SECONDS:
-                return Verdict.UNAVAILABLE
             await accept(message, context)
     except tuple(kind for kind, _ in VERDICTS) as refusal:
         verdict = next(verdict for kind, verdict in VERDICTS if isinstance(refusal, kind))

@@ -282,8 +282,6 @@ class SessionRequested(Event, frozen=True, kw_only=True):
     provider: str
     evidence: bytes
     """A `LoginEvidence`, sealed for auth_worker and bound to the hash."""
-    asked_at: int
-    """Seconds since the epoch by the gateway's clock: much later, nobody waits any more."""
     counted: Counted | None = None
     """As in `LinkLoginSubmitted`."""
 
@@ -306,8 +304,6 @@ class UpgradeRequested(Event, frozen=True, kw_only=True):
     provider: str
     evidence: bytes
     """An `UpgradeEvidence`, sealed for auth_worker and bound to the request."""
-    asked_at: int
-    """As in `SessionRequested`."""
     counted: Counted | None = None
     """As in `LinkLoginSubmitted`; None where no password came."""
 

@@ -195,7 +195,6 @@ def _requested(
             recipient=context.public_keys.auth_worker_box[0].public,
             bound_to=evidence_identity("session", session_hash),
         ),
-        asked_at=context.clock.now(),
         counted=counted(login, request, context),
     )
 

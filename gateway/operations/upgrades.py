@@ -96,7 +96,6 @@ async def _asked(request: Request, context: GatewayContext) -> DeviceAuthTokenRe
             recipient=context.public_keys.auth_worker_box[0].public,
             bound_to=evidence_identity("upgrade", request_id),
         ),
-        asked_at=context.clock.now(),
         counted=sessions.counted(evidence.login, request, context) if evidence.login else None,
     )
     return await context.refreshes.join(("upgrade", request_id), lambda: _answered(event, context))

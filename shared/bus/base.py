@@ -14,7 +14,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.messages import AccountRecheckRequested, Event, TokenRefreshRequested
+from shared.messages import (
+    AccountRecheckRequested,
+    Event,
+    SessionRequested,
+    TokenRefreshRequested,
+    UpgradeRequested,
+)
 
 ALL_GATEWAYS = "all"
 """Routing key of results that every gateway has to see."""
@@ -22,8 +28,13 @@ ALL_GATEWAYS = "all"
 RETRY_DELAYS: tuple[float, ...] = (1, 5, 30, 120)
 """Seconds before the second, third, ... attempt; the last one repeats. Each is one queue at the broker."""
 
-LIFETIMES: Mapping[type[Event], float] = {TokenRefreshRequested: 30, AccountRecheckRequested: 900}
-"""Kind -> seconds a published message is worth. A gateway waits a few seconds for a refresh, then Sonos asks again with a new
+LIFETIMES: Mapping[type[Event], float] = {
+    TokenRefreshRequested: 30,
+    SessionRequested: 60,
+    UpgradeRequested: 60,
+    AccountRecheckRequested: 900,
+}
+"""Kind -> seconds a published message is worth, by the broker's clock alone. A gateway waits a few seconds for a refresh, then Sonos asks again with a new
 one: after an outage the workers would only work off what nobody waits for, and let those wait who do. Whether a person is still
 there is asked again with the next refresh."""
 

@@ -14,6 +14,7 @@ from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from gateway import counting
 from shared.boxes import LoginEvidence, UpgradeEvidence, evidence_identity
+from shared.context import SystemClock
 from shared.domain.errors import AccountDisabled, SignInRefused
 from shared.domain.limits import Counted, Tries
 from shared.domain.link import Device, Link, LinkState
@@ -286,13 +287,30 @@ async def test_households_without_tokens_have_the_same_budgets(
     assert {f"{kind}.refused": 5, f"{kind}.limited": 1} == await audits(database_url)
 
 
+class HourAhead(SystemClock):
+    """The clock of a machine that nobody has set."""
+
+    def now(self) -> int:
+        """Return what it shows."""
+        return super().now() + 3600
+
+
+@pytest.mark.parametrize("kind", ["session", "upgrade"])
+async def test_wrong_clock_keeps_no_household_out(
+    stores: Stores, worker: AuthContext, directory: Directory, kind: str
+) -> None:
+    """A worker whose clock is an hour ahead of the gateways' looks at passwords all the same."""
+    await legacy_sign_in(replace(worker, clock=HourAhead()), kind, "request", "password")
+
+    assert ["password"] == directory.asked
+
+
 async def legacy_sign_in(worker: AuthContext, kind: str, request_id: str, password: str) -> None:
     login = LoginEvidence(name="ann", password=password)
     values = {
         "service": "default",
         "household_id": "Sonos_1",
         "provider": "local",
-        "asked_at": worker.clock.now(),
         "counted": counted(password),
     }
     if kind == "session":
