@@ -12,7 +12,7 @@ from gateway.logins import Logins
 from gateway.results import Results
 from gateway.sightings import Sightings
 from gateway.smapi.shapes import Shapes
-from shared.context import Context
+from shared.context import Context, Numbering
 from shared.keys import GatewayKeys
 from shared.storage.base import ReadStore
 from shared.tokens import TokenVerifier
@@ -34,6 +34,14 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     shapes: Shapes = field(default_factory=Shapes)
     call_log: CallLog = field(default_factory=CallLog)
+
+    def correlation_id(self) -> str:
+        """Return what a request is called in all logs."""
+        return self._numbering.name()
+
+    @cached_property
+    def _numbering(self) -> Numbering:
+        return Numbering(self.random)
 
     @cached_property
     def cookie_keys(self) -> tuple[bytes, ...]:

@@ -62,7 +62,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
 async def answer(asked: Asked, context: GatewayContext) -> Answered:
     """Answer one call; whatever happens inside, a SOAP answer or a SOAP fault comes out."""
-    correlation_id = context.new_id()
+    correlation_id = context.correlation_id()
     started = context.clock.monotonic()
     method, outcome = "", OK
     try:

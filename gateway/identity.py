@@ -5,6 +5,7 @@ a content server's word is of no use at a gateway, and an authToken is of none a
 """
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ REMEMBERED = 10_000
 """JWTs kept for the next call of the same caller; the oldest make room."""
 
 _ALGORITHM = "Ed25519"
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~\-]*")
 
 
 def headers_of(caller: Caller) -> dict[str, str]:
@@ -38,7 +40,12 @@ def headers_of(caller: Caller) -> dict[str, str]:
         "Latchkey-Device": _device(caller),
         "Latchkey-Tier": caller.tier,
     }
-    return {name: quote(value, safe="") for name, value in values.items() if value}
+    return {name: _encoded(value) for name, value in values.items() if value}
+
+
+def _encoded(value: str) -> str:
+    # Ids and nicknames mostly stand as they are, which is seen for a fifth of what it costs to encode them.
+    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
 
 
 def claims_of(caller: Caller) -> dict[str, str]:

@@ -103,7 +103,7 @@ class TokenApi:
             holder = await tokens.holder(
                 _bearer(authorization),
                 services=(service,),
-                correlation_id=self._context.new_id(),
+                correlation_id=self._context.correlation_id(),
                 context=self._context,
             )
         except StoreUnavailable:

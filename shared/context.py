@@ -1,5 +1,6 @@
 """What every handler and operation is given: bus, store, keys, settings, clock, randomness."""
 
+import itertools
 import os
 import time
 from dataclasses import dataclass
@@ -72,6 +73,18 @@ class Context(Generic[StoreT, KeysT]):
     def fraction(self) -> float:
         """Return a random number from 0 to below 1."""
         return int.from_bytes(self.random.token_bytes(4)) / 2**32
+
+
+class Numbering:
+    """Names that are told apart by a number, and from those of other processes by a random beginning: for logs, never a secret."""
+
+    def __init__(self, random: Random) -> None:
+        self._beginning = random_id(random)[:7]
+        self._next = itertools.count().__next__
+
+    def name(self) -> str:
+        """Return at least 12 characters of ``[a-z0-9]``, first a letter."""
+        return f"{self._beginning}{self._next():05x}"
 
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

@@ -8,7 +8,7 @@ from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.limits import Counted
-from shared.domain.link import Device, Link, LinkState
+from shared.domain.link import Device, Link, LinkState, Standing
 from shared.domain.revocation import Scope, Selection
 from shared.domain.session import Session
 from shared.domain.sight import Sight, Sighting
@@ -193,6 +193,11 @@ def selections_of(grant: Grant) -> tuple[Selection, ...]:
         Selection(service=grant.service, scope=Scope.HOUSEHOLD, value=grant.household_id),
         Selection(service=grant.service, scope=Scope.ALL),
     )
+
+
+def standing(link: Link) -> Standing:
+    """What a poll says of a link."""
+    return Standing(link_id=link.link_id, state=link.state, expires_at=link.expires_at)
 
 
 async def insert_link(store: AuthStore, link: Link = LINK) -> Link:

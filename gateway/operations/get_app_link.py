@@ -18,19 +18,22 @@ async def get_app_link(request: Request, context: GatewayContext) -> AppLinkResu
 
     Source: docs.sonos.com, "getAppLink". Credentials in the header are ignored: some controllers send stale ones here.
     """
-    app = request.settings.app or _NO_APP
-    platform = deep_link.platform_of(
-        hardware=request.argument("hardware"), app_name=request.argument("sonosAppName")
-    )
+    app, platform = request.settings.app or _NO_APP, Platform.OTHER
+    if request.settings.app is not None:
+        platform = deep_link.platform_of(
+            hardware=request.argument("hardware"), app_name=request.argument("sonosAppName")
+        )
     if app.call_to_action is not None and platform in app.call_to_action.platforms:
         return _action(app.call_to_action)
     device_link, household_id = await linking.issue(request, context)
-    values = deep_link.values(
-        link_code=device_link.link_code,
-        household_id=household_id,
-        callback_path=request.argument("callbackPath", longest=linking.LONGEST_CALLBACK),
-    )
-    app_url = _filled(_template(request.settings, app, platform), values)
+    template, values = _template(request.settings, app, platform), {}
+    if template is not None or request.settings.create_account is not None:
+        values = deep_link.values(
+            link_code=device_link.link_code,
+            household_id=household_id,
+            callback_path=request.argument("callbackPath", longest=linking.LONGEST_CALLBACK),
+        )
+    app_url = _filled(template, values)
     return AppLinkResult(
         authorize_account=AppLinkInfo(
             app_url=app_url,

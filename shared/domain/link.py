@@ -44,6 +44,9 @@ class LinkState(StrEnum):
     """An unfinished link whose time is over. Stored only where its time was cut short: it gave way to a newer one."""
 
 
+_UNFINISHED = frozenset({LinkState.REQUESTED, LinkState.AUTHENTICATED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """What the asking device told about itself; shown to the person, never trusted."""
@@ -54,17 +57,27 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One row of `links`. Times are seconds since the epoch by the database's clock."""
+class Standing:
+    """How a link stands: what a poll has to know of it, and no more. Times are seconds since the epoch by the database's clock."""
 
     link_id: str
-    service: str
     state: LinkState
+    expires_at: int
+
+    def state_at(self, now: int) -> LinkState:
+        """Return the state that counts at *now*: an unfinished link expires by itself."""
+        return LinkState.EXPIRED if self.state in _UNFINISHED and now >= self.expires_at else self.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Standing):
+    """One row of `links`."""
+
+    service: str
     household_id: str
     device: Device
     callback_path: str
     requested_at: int
-    expires_at: int
     account_id: str | None = None
     browser: str | None = None
     """Hash of the secret in the cookie of the browser that signed in."""
@@ -72,11 +85,6 @@ class Link:
     version: int = 1
     network: str | None = None
     """Keyed hash of the address prefix from which the link was asked for, if that tells anything."""
-
-    def state_at(self, now: int) -> LinkState:
-        """Return the state that counts at *now*: an unfinished link expires by itself."""
-        unfinished = self.state in {LinkState.REQUESTED, LinkState.AUTHENTICATED}
-        return LinkState.EXPIRED if unfinished and now >= self.expires_at else self.state
 
 
 def authenticate(link: Link, *, account_id: str, browser: str, now: int) -> Link:
@@ -162,7 +170,7 @@ def fail(link: Link, *, now: int) -> Link:
     return replace(link, state=LinkState.FAILED, version=link.version + 1)
 
 
-def polled(link: Link | None, *, now: int) -> Link:
+def polled(link: Standing | None, *, now: int) -> Standing:
     """Return the linked link whose token may be delivered to a poll.
 
     A missing row is pending, not unknown: the code's MAC was genuine, so auth_worker has yet to write it.
@@ -188,6 +196,6 @@ _OVER = {
 }
 
 
-def _refuse_if_over(link: Link, now: int) -> None:
+def _refuse_if_over(link: Standing, now: int) -> None:
     if refusal := _OVER.get(link.state_at(now)):
         raise refusal

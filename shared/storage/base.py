@@ -17,7 +17,7 @@ from typing import Protocol
 
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
-from shared.domain.link import Link
+from shared.domain.link import Link, Standing
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
@@ -113,9 +113,9 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollView:
-    """What a poll needs: the link, and the sealed pair if there is one."""
+    """What a poll needs: how the link stands, and the sealed pair if there is one."""
 
-    link: Link
+    link: Standing
     delivery: bytes | None
     now: int
 
@@ -133,7 +133,7 @@ class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads,
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
-        """Return a link and its delivery in one read."""
+        """Return how a link stands, and its delivery, in one read."""
         ...
 
     async def link(self, link_id: str) -> LinkView | None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.domain.account import Account
 from shared.domain.grant import GrantStatus
 from shared.domain.limits import Counted, Tries
+from shared.domain.link import Standing
 from shared.domain.revocation import Selection
 from shared.storage import selecting
 from shared.storage.base import GrantView, LinkView, PollView, ReadStore
@@ -25,6 +26,7 @@ from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
 from shared.storage.providers import ProviderMetadataView
 from shared.storage.rows import (
+    STATES,
     account_at,
     account_from,
     attempt_from,
@@ -32,7 +34,6 @@ from shared.storage.rows import (
     code_entry_from,
     grant_at,
     grant_from,
-    link_at,
     link_from,
     origin_from,
     provider_metadata_from,
@@ -70,7 +71,7 @@ _NOW = now_seconds().label("now")
 _UNEXPIRED = deliveries.c.expires_at > now_seconds()
 
 _POLLS = (
-    select(links, deliveries.c.sealed, _NOW)
+    select(links.c.link_id, links.c.state, links.c.expires_at, deliveries.c.sealed, _NOW)
     .join_from(links, deliveries, (deliveries.c.delivery_id == links.c.link_id) & _UNEXPIRED, isouter=True)
     .where(is_one_of(links.c.link_id, bindparam("ids", type_=Keys)))
 )
@@ -158,7 +159,7 @@ class SqlReadStore(SqlTimelineReads, ReadStore):
         self._deliveries = Gathering(partial(_find, deliveries_, _sealed), most=_MOST)
 
     async def poll(self, link_id: str) -> PollView | None:
-        """Return a link and its delivery in one read."""
+        """Return how a link stands, and its delivery, in one read."""
         return await self._polls.get(link_id)
 
     async def link(self, link_id: str) -> LinkView | None:
@@ -275,11 +276,14 @@ async def _find(question: Keyed, view: Callable[[Any], _ViewT], keys: Sequence[s
     return {row[0]: view(row) for row in await question.ask(keys)}
 
 
-_LINK_WIDTH, _GRANT_WIDTH = len(links.columns), len(grants.columns)
+_GRANT_WIDTH = len(grants.columns)
 
 
 def _poll_view(row: Any) -> PollView:
-    return PollView(link=link_at(row), delivery=row[_LINK_WIDTH], now=row[_LINK_WIDTH + 1])
+    link_id, state, expires_at, delivery, now = row
+    return PollView(
+        link=Standing(link_id=link_id, state=STATES[state], expires_at=expires_at), delivery=delivery, now=now
+    )
 
 
 def _grant_view(row: Any) -> GrantView:

@@ -32,7 +32,7 @@ Found = Mapping[str, Any] | RowMapping
 """Column name -> value: one row of one table, as read."""
 
 # Looking a member up by calling its class takes three times as long.
-_STATES = {state.value: state for state in LinkState}
+STATES = {state.value: state for state in LinkState}
 _STATUSES = {status.value: status for status in AccountStatus}
 _GRANT_STATUSES = {status.value: status for status in GrantStatus}
 
@@ -154,7 +154,7 @@ def link_at(row: Sequence[Any]) -> Link:
     return Link(
         link_id=row[0],
         service=row[1],
-        state=_STATES[row[2]],
+        state=STATES[row[2]],
         household_id=row[3],
         device=Device(hardware=row[4], os_version=row[5], app_name=row[6]),
         callback_path=row[7],

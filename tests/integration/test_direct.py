@@ -9,7 +9,7 @@ import pytest
 
 from shared.storage.direct import Keyed
 from shared.storage.sql import SqlReadStore
-from tests.store_samples import LINK, Stores, insert_link, open_stores
+from tests.store_samples import LINK, Stores, insert_link, open_stores, standing
 
 MANY = 40
 
@@ -48,7 +48,7 @@ async def test_everybody_gets_their_own(stores: Stores) -> None:
     assert [None if link_id == "nobody" else link_id for link_id in asked] == [
         view.link.link_id if view else None for view in views
     ]
-    assert {replace(LINK, link_id=ids[3])} == {
+    assert {standing(replace(LINK, link_id=ids[3]))} == {
         view.link for view in views if view and view.link.link_id == ids[3]
     }
 

@@ -124,7 +124,7 @@ async def test_upgrading_again_changes_nothing(empty_url: str) -> None:
         link = await insert_link(stores.auth)
     await _upgrade(empty_url)
     async with open_stores(empty_url) as stores:
-        view = await stores.read.poll(link.link_id)
+        view = await stores.read.link(link.link_id)
 
     assert view is not None
     assert link == view.link

@@ -15,7 +15,7 @@ from shared.storage.base import AuditEvent, StoreUnavailable
 from shared.storage.engine import Timeouts
 from tests.relay import relaying
 from tests.services.postgres import PostgresServer
-from tests.store_samples import LINK, Stores, insert_link, open_stores
+from tests.store_samples import LINK, Stores, insert_link, open_stores, standing
 
 IMPATIENT = Timeouts(lock=0.05, pool=0.05)
 
@@ -121,7 +121,7 @@ async def test_the_server_crashes_and_comes_back(own_postgres: PostgresServer) -
     assert _all("unavailable") == crashed
     assert _all("answered") == recovered
     assert view is not None
-    assert view.link == LINK
+    assert view.link == standing(LINK)
 
 
 async def test_idle_connections_that_were_cut_are_replaced_unnoticed(postgres_url: str) -> None:
@@ -236,7 +236,7 @@ async def test_a_locked_row(database_url: str) -> None:
         view = await stores.read.poll(LINK.link_id)
 
     assert view is not None
-    assert new == view.link
+    assert standing(new) == view.link
 
 
 async def test_a_slow_statement(postgres_url: str) -> None:

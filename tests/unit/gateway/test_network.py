@@ -1,7 +1,9 @@
 """Where a request comes from, with and without proxies in front."""
 
+import ipaddress
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.network import network_id, network_of
@@ -30,6 +32,23 @@ def test_prefix_is_that_of_the_client(
 ) -> None:
     """Only what our own proxies added to the header is believed."""
     assert expected == network_of(peer=peer, forwarded_for=forwarded_for, trusted_proxies=proxies)
+
+
+@given(st.one_of(st.ip_addresses().map(str), st.text("0123456789.:%x ", max_size=16), st.text(max_size=12)))
+@example("1.2.3.04")
+@example("1.2.3.4%eth0")
+@example("1.2.3.4\0")
+@example("\N{DIGIT ONE}.2.3.\N{ARABIC-INDIC DIGIT FOUR}")
+def test_addresses_are_read_as_the_library_reads_them(text: str) -> None:
+    """Whatever somebody says is an address; the usual ones are read in a shorter way."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        expected = str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    except ValueError:
+        expected = ""
+
+    assert expected == network_of(peer=text, forwarded_for=(), trusted_proxies=0)
 
 
 @given(made_up=st.lists(st.text()), proxies=st.integers(0, 3))
