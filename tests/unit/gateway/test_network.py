@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.network import network_id, network_of
+from gateway.network import REMEMBERED, network_id, network_of
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,11 @@ def test_network_is_known_by_a_keyed_hash() -> None:
 
     assert 4 == len(ids)
     assert all("20.1" not in str(each) for each in ids)
+
+
+def test_memory_of_networks_is_bounded() -> None:
+    """Who comes from ever new networks does not fill the memory, and each still has its own hash."""
+    networks = [f"20.{number >> 8}.{number & 255}.0/24" for number in range(2 * REMEMBERED)]
+
+    assert len(networks) == len({network_id(network, b"k" * 32) for network in networks})
+    assert REMEMBERED == network_id.cache_info().currsize
