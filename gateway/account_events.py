@@ -4,7 +4,6 @@ Sources: OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8. The gatewa
 auth_worker, which asks the provider's keys. Signed requests it checks itself, since a forged one must cost nothing.
 """
 
-import asyncio
 import hashlib
 import re
 from typing import Annotated
@@ -14,6 +13,7 @@ import structlog
 from aiohttp import web
 from msgspec import Meta
 
+from gateway.bodies import BadForm, body_of, form_of
 from gateway.context import GatewayContext
 from gateway.results import end_key
 from shared.boxes import EndEvidence, end_identity
@@ -23,8 +23,6 @@ from shared.domain.signed_request import NONCE, SIGNATURE, TIMESTAMP, is_signed
 from shared.messages import AccountEndJudged, AccountEndSubmitted, EndOutcome
 from shared.sealing import seal
 
-FORM = "application/x-www-form-urlencoded"
-BODY_SECONDS = 10
 RESULT_SECONDS = 10.0
 """How long a request is held: auth_worker may have to ask for the provider's keys."""
 RETRY_SECONDS = 5
@@ -81,8 +79,7 @@ class AccountEvents:
 
     async def disabled(self, request: web.Request) -> web.StreamResponse:
         """Take the service's word: 200 also where there was nothing to end, so that nobody learns who has an account."""
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await request.read()
+        body = await body_of(request)
         event_id = self._event_id(request, body)
         if event_id is None:
             return _problem(
@@ -144,16 +141,11 @@ def _only(request: web.Request, name: str) -> str:
 
 
 async def _logout_token(request: web.Request) -> str | None:
-    if request.content_type != FORM:
-        return None
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            fields = await request.post()
-    except (LookupError, ValueError):
-        return None  # an unknown charset, or bytes that are not of it
-    values = fields.getall("logout_token", [])
-    token = values[0] if len(values) == 1 else None
-    return token if isinstance(token, str) and 0 < len(token) <= LONGEST_LOGOUT_TOKEN else None
+        token = (await form_of(request)).get("logout_token", "")
+    except BadForm:
+        return None
+    return token if 0 < len(token) <= LONGEST_LOGOUT_TOKEN else None
 
 
 def _problem(status: int, error: str, description: str) -> web.Response:

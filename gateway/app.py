@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 
 from gateway import account_events, api, oauth
+from gateway.bodies import body_of
 from gateway.content import ContentUnavailable
 from gateway.context import GatewayContext
 from gateway.endpoint import Answered, Asked, answer, refused
@@ -20,8 +21,6 @@ from shared.storage.base import StoreUnavailable
 
 LARGEST_BODY = 64 * 1024
 """Bytes; SMAPI requests are below 4 KiB."""
-BODY_SECONDS = 10
-"""How long a request's body may take; aiohttp itself would wait for ever."""
 DEFAULT_SERVICE = "default"
 
 log = structlog.get_logger(__name__)
@@ -93,11 +92,9 @@ async def _smapi(request: web.Request) -> web.StreamResponse:
     service = request.match_info.get("service", DEFAULT_SERVICE)
     if service not in context.settings.services:
         raise web.HTTPNotFound
-    async with asyncio.timeout(BODY_SECONDS):
-        body = await request.read()
     asked = Asked(
         service=service,
-        body=body,
+        body=await body_of(request),
         soap_action=_only(request, "SOAPAction"),
         authorization=_only(request, "Authorization"),
         accept_language=", ".join(request.headers.getall("Accept-Language", ())),

@@ -1,6 +1,5 @@
 """Tokens elsewhere, over HTTP: introspection (RFC 7662), revocation (RFC 7009), and forward-auth for a proxy."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -8,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from gateway.api_clients import ApiClient, ClientRefused, TwoWays, authenticate
+from gateway.bodies import BadForm, form_of
 from gateway.context import GatewayContext
 from gateway.identity import headers_of
 from gateway.operations import revocation, tokens
@@ -18,9 +18,6 @@ from shared.settings import ApiRole
 from shared.storage.base import StoreUnavailable
 from shared.tokens import LONGEST
 
-FORM = "application/x-www-form-urlencoded"
-BODY_SECONDS = 10
-"""How long a form may take to come."""
 RETRY_SECONDS = 5
 DEFAULT_SERVICE = "default"
 
@@ -30,10 +27,6 @@ _BEARER = re.compile(rf"(?i:bearer) +([A-Za-z0-9\-._~+/]{{1,{LONGEST}}}=*) *")
 Answer = Callable[[ApiClient, str, str], Awaitable[web.Response]]
 
 log = structlog.get_logger(__name__)
-
-
-class BadForm(Exception):
-    """Not a form, or one that says a thing twice, or without the token."""
 
 
 def add_to(app: web.Application, api: "TokenApi") -> None:
@@ -153,16 +146,9 @@ _UNAVAILABLE = {"Retry-After": str(RETRY_SECONDS), **_NEVER_STORED}
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    if request.content_type != FORM:
+    if len(request.headers.getall("Authorization", ())) > 1:
         raise BadForm
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            fields = await request.post()
-    except (LookupError, ValueError) as error:
-        raise BadForm from error  # an unknown charset, or bytes that are not of it
-    if len(set(fields)) != len(fields) or len(request.headers.getall("Authorization", ())) > 1:
-        raise BadForm
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+    return await form_of(request)
 
 
 def _bearer(values: Sequence[str]) -> str:

@@ -1,17 +1,16 @@
 """What all operations of the API have in common: bodies in, results or problems (RFC 9457) out."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
+from gateway import bodies
 from gateway.api.document import Problem
 from shared.bus.base import BusUnavailable
 from shared.storage.base import StoreUnavailable
 
-BODY_SECONDS = 10
 RETRY_AFTER = 5
 
 OrderT = TypeVar("OrderT", bound=msgspec.Struct)
@@ -36,8 +35,7 @@ async def body_of(request: web.Request, kind: type[OrderT], *, optional: bool = 
     Raises:
         Refused: something else.
     """
-    async with asyncio.timeout(BODY_SECONDS):
-        body = await request.read()
+    body = await bodies.body_of(request)
     try:
         return msgspec.json.decode(b"{}" if optional and not body else body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

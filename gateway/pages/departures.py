@@ -59,7 +59,8 @@ class ProviderPages(LinkPages):
                 return await self._household.come_back(request, name, state, destination)
             return await self._come_back(request, name, state, destination)
         except Refused as refused:
-            log.warning("sign-in refused", provider=name, reason=str(refused))
+            known = name if name in self._context.settings.providers else "unknown"
+            log.warning("sign-in refused", provider=known, reason=str(refused))
             return self._unusable()
         except StoreUnavailable:
             # The browser still has its code, and brings it again.

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 
+from gateway.bodies import form_of
 from gateway.context import GatewayContext
 from gateway.network import network_of
 from gateway.operations.linking import entry_path
@@ -85,8 +86,8 @@ class EntryPages:
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Send what was typed to auth_worker, unless this browser or its network has guessed too often."""
         visit = self._visit(request)
-        form = await request.post()
-        form_token, code = (str(form.get(name, "")) for name in ("form_token", "code"))
+        form = await form_of(request)
+        form_token, code = (form.get(name, "") for name in ("form_token", "code"))
         if not visit.browser.accepts(form_token, self._cookie_keys, visit.purpose):
             raise web.HTTPForbidden(reason="The form is not from this browser; open the page again")
         typed = typed_code.normalise(code)

@@ -7,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from gateway import counting
+from gateway.bodies import form_of
 from gateway.context import GatewayContext
 from gateway.network import network_id
 from gateway.pages import browser as browsers
@@ -160,7 +161,7 @@ class HouseholdEntry:
     async def _submitted(self, request: web.Request, purpose: Purpose) -> tuple[Guest, dict[str, str]]:
         """Return the guest and the fields of a form that we served to this browser for this visit."""
         guest = guest_of(request, purpose, self._context)
-        fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        fields = await form_of(request)
         if not guest.browser.accepts(fields.get("form_token", ""), self._cookie_keys, guest.form):
             raise web.HTTPForbidden(reason="The form is not from this browser; open the page again")
         return guest, fields

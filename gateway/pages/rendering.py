@@ -22,6 +22,7 @@ from jinja2 import (
     TemplateSyntaxError,
 )
 
+from gateway.bodies import BadForm
 from gateway.pages import icons, languages
 from gateway.pages.languages import LANGUAGES
 from gateway.pages.looks import Asset, Look, look_of, looks_of
@@ -165,10 +166,11 @@ def for_people(handler: Handler, pages: Pages, settings: Settings) -> Handler:
 async def _answered(handler: Handler, request: web.Request, settings: Settings) -> web.StreamResponse:
     try:
         return await handler(request)
-    except web.HTTPClientError as error:
+    except (web.HTTPClientError, BadForm) as error:
         name = request.match_info.get("service", "")
         service = settings.services.get(name) or next(iter(settings.services.values()))
-        return page("problem", service, {"status": error.status}, status=error.status)
+        status = 400 if isinstance(error, BadForm) else error.status
+        return page("problem", service, {"status": status}, status=status)
 
 
 def _others(request: web.Request) -> tuple[OtherLanguage, ...]:

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from gateway import counting
+from gateway.bodies import form_of
 from gateway.context import GatewayContext
 from gateway.network import network_id, network_of
 from gateway.pages import browser as browsers
@@ -203,7 +204,7 @@ class LinkPages:
         visit = self._visit(request)
         if visit is None:
             return None, {}
-        fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        fields = await form_of(request)
         if not visit.browser.accepts(fields.get("form_token", ""), self._cookie_keys, visit.link_id):
             raise web.HTTPForbidden(reason="The form is not from this browser; open the link again")
         return visit, fields

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import started
-from tests.play.abuse import HONEST, MARK, PIPELINED, Abuse, Reply, cases, commit, connected
+from tests.play.abuse import FORM, HONEST, MARK, PIPELINED, Abuse, Reply, cases, commit, connected
 from tests.play.operator import System
 from tests.play.sonos import Sonos
 
@@ -93,7 +93,7 @@ async def test_old_ways_to_ask_are_answered(running: System, said: list[str], li
 
 
 async def test_slow_ones_are_let_go(running: System, said: list[str]) -> None:
-    """A head and a body that never end: the one is closed without a word, the other with one."""
+    """A head and bodies that never end: the one is closed without a word, the others with one."""
 
     async def begun(text: str) -> list[Reply]:
         async with connected(running.gateways[0]) as client:
@@ -101,11 +101,19 @@ async def test_slow_ones_are_let_go(running: System, said: list[str]) -> None:
             return await client.replies()
 
     post = f"POST /smapi HTTP/1.1\r\nHost: a\r\nX-Mark: {MARK}\r\n"
-    head, body = await asyncio.gather(begun(post), begun(f"{post}Content-Length: 900\r\n\r\n<a>"))
+    head, body, *forms = await asyncio.gather(
+        begun(post),
+        begun(f"{post}Content-Length: 900\r\n\r\n<a>"),
+        *(
+            begun(f"{post}{FORM}Content-Length: 900\r\n\r\na=".replace("/smapi", path))
+            for path in ("/household/default/sign-in", "/oauth/revoke")
+        ),
+    )
 
     assert [] == head
     assert [500] == [reply.status for reply in body]
     assert b"<faultcode>Client." in body[0].body
+    assert [[408]] * 2 == [[reply.status for reply in replies] for replies in forms]
 
 
 async def test_idle_connections_keep_nobody_out(running: System, said: list[str], sonos: Sonos) -> None:

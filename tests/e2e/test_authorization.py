@@ -27,6 +27,7 @@ from shared.domain.signed_request import NONCE, SIGNATURE, TIMESTAMP, signature
 from shared.domain.token import TokenClaims
 from shared.settings import load
 from shared.tokens import sign
+from tests.play.abuse import MARK, NONSENSE
 from tests.play.backend import SECRET, Backend
 from tests.play.database import execute
 from tests.play.operator import EMBEDDED, System, add_account, deployment
@@ -660,6 +661,42 @@ def test_what_does_not_apply_has_a_reason(route: str) -> None:
     row = ROWS[route]
 
     assert bool(row.why) == (NA in {getattr(row, column) for column in COLUMNS})
+
+
+async def test_nonsense_is_refused_everywhere(stage: Stage, http: aiohttp.ClientSession) -> None:
+    """Whatever comes to whatever address is answered as a mistake of who sent it, and told to no log."""
+    process, names = stage.system.processes[0], {"code": stage.codes["revoked"], "service": "default"}
+    before, outcomes = len(process.log.read_bytes()), dict[str, str]()
+    for route in ROWS:
+        method, path = route.split(" ")
+        url = stage.gateway + path.format_map(
+            names | {"play": MARK, "act": MARK, "name": MARK, "provider": MARK}
+        )
+        for name, (headers, body) in NONSENSE.items():
+            if body and method != "POST":
+                continue
+            sent = http.request(
+                method,
+                url,
+                params={"with": MARK, "attempt": MARK, "state": MARK},
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+            )
+            async with sent as response:
+                outcomes[f"{route} {name}"] = await fate(response)
+    logged = process.log.read_bytes()[before:].decode()
+
+    assert {} == {what: outcome for what, outcome in outcomes.items() if outcome != "fine"}
+    assert MARK not in logged
+    assert "Traceback" not in logged
+
+
+async def fate(response: aiohttp.ClientResponse) -> str:
+    """Return `fine` for an answer that blames nobody but who asked; SOAP says so in a fault."""
+    text = await response.text()
+    is_fine = response.status < 500 or "<faultcode>Client." in text
+    return "fine" if is_fine else f"{response.status} {text[:200]}"
 
 
 async def test_what_is_refused_changes_nothing(stage: Stage, http: aiohttp.ClientSession) -> None:

@@ -13,8 +13,57 @@ MARK = "canary-abuse-zz"
 PATIENCE = 30.0
 PIPELINED = 5_000
 HONEST = b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-_FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+FORM_TYPE = "application/x-www-form-urlencoded"
+FORM = f"Content-Type: {FORM_TYPE}\r\n"
 _HIDDEN = f"GET /{MARK} HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+_PART = "--b\r\nContent-Disposition: form-data{name}\r\n{headers}\r\n{body}\r\n--b--\r\n"
+MULTIPART = "multipart/form-data; boundary=b"
+NONSENSE: dict[str, tuple[dict[str, str], bytes]] = {
+    "another charset": ({"Content-Type": f"{FORM_TYPE}; charset={MARK}"}, b"a=b"),
+    "a charset of surrogates": ({"Content-Type": f"{FORM_TYPE}; charset=utf-7"}, b"form_token=+2AA-"),
+    "bytes of no charset": ({"Content-Type": FORM_TYPE}, b"a=\xff" + MARK.encode()),
+    "escapes of no charset": ({"Content-Type": FORM_TYPE}, b"form_token=%ed%a0%80&name=%ff"),
+    "NUL": ({"Content-Type": FORM_TYPE}, f"name=a%00{MARK}&form_token=%00".encode()),
+    "everything twice": ({"Content-Type": FORM_TYPE}, f"form_token={MARK}&form_token={MARK}".encode()),
+    "two thousand fields": ({"Content-Type": FORM_TYPE}, b"&".join(b"a%d=" % n for n in range(2000))),
+    "a file": (
+        {"Content-Type": MULTIPART},
+        _PART.format(name='; name="form_token"; filename="a"', headers="", body=MARK).encode(),
+    ),
+    "a part without a name": (
+        {"Content-Type": MULTIPART},
+        _PART.format(name="", headers="", body=MARK).encode(),
+    ),
+    "parts of parts": (
+        {"Content-Type": MULTIPART},
+        _PART.format(
+            name='; name="a"', headers=f"Content-Type: multipart/mixed; boundary={MARK}\r\n", body=""
+        ).encode(),
+    ),
+    "a part that is packed": (
+        {"Content-Type": MULTIPART},
+        _PART.format(name='; name="a"', headers="Content-Transfer-Encoding: base64\r\n", body=MARK).encode(),
+    ),
+    "no parts": ({"Content-Type": "multipart/form-data"}, MARK.encode()),
+    "JSON of another kind": ({"Content-Type": "application/json"}, b"[" * 2000),
+    "JSON of surrogates": ({"Content-Type": "application/json"}, b'{"subject":"\\ud800"}'),
+    "JSON with NUL": (
+        {"Content-Type": "application/json"},
+        b'{"subject":"a\\u0000b","householdId":"\\u0000"}',
+    ),
+    "cookies": (
+        {"Cookie": f'latchkey={MARK}; latchkey={"x" * 32}; =; latchkey-household-default="{MARK}'},
+        b"",
+    ),
+    "languages": ({"Accept-Language": f"{MARK};q=9e999, *;q=-1, {'a-' * 400}"}, b""),
+    "addresses": ({"X-Forwarded-For": f"{MARK}, ::ffff:1.2.3.4%1, 999.1.1.1, [::1]:80"}, b""),
+    "credentials": ({"Authorization": f"Basic {MARK}===", "SOAPAction": MARK}, b""),
+    "credentials of bytes": ({"Authorization": "Basic /////w=="}, b""),
+    "a bearer of nothing": ({"Authorization": f"Bearer {MARK}..{MARK}"}, b"{}"),
+}
+"""What may come to any address: headers and body. None of it is a form of ours, or a request of anybody's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +111,7 @@ def cases() -> dict[str, Abuse]:
         "length and chunks": refused(
             _request(
                 post,
-                _FORM.strip(),
+                FORM.strip(),
                 "Content-Length: 4",
                 "Transfer-Encoding: chunked",
                 body=b"0\r\n\r\n" + _HIDDEN.encode(),
@@ -120,15 +169,13 @@ def cases() -> dict[str, Abuse]:
         "oversized body": as_soap(body=MARK.encode() + b"x" * (1 << 20)),
         "oversized form": refused(
             _request(
-                post, _FORM.strip(), f"Content-Length: {1 << 20}", body=MARK.encode().ljust(1 << 20, b"x")
+                post, FORM.strip(), f"Content-Length: {1 << 20}", body=MARK.encode().ljust(1 << 20, b"x")
             ),
             413,
         ),
         "bomb": as_soap("Content-Encoding: gzip", body=bomb),
         "bomb in a form": refused(
-            _request(
-                post, _FORM.strip(), "Content-Encoding: gzip", f"Content-Length: {len(bomb)}", body=bomb
-            ),
+            _request(post, FORM.strip(), "Content-Encoding: gzip", f"Content-Length: {len(bomb)}", body=bomb),
             400,
             413,
         ),

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway import connections as guard
 from gateway.__main__ import LINGER_SECONDS
-from gateway.app import BODY_SECONDS
+from gateway.bodies import BODY_SECONDS
 from gateway.connections import Connections, room_for
 from gateway.guard import Shorten
 
