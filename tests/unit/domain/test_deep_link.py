@@ -126,3 +126,45 @@ def test_templates_are_judged_before_they_are_used(template: str, problem: str |
 
     assert (told is None) == (problem is None)
     assert (problem or "") in (told or "")
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        (
+            "a:{nothing}",
+            "there is no {nothing}; there is {linkCode}, {householdId}, {callbackPath}, {state}, {redirectUri}",
+        ),
+        (
+            "a:{",
+            "holds a brace that belongs to no placeholder, or a character that has to be percent-encoded",
+        ),
+        ("a", "is no address of an app; write it like https://app.example.com/sonos?code={linkCode}"),
+        ("https:///", "has no host, or a placeholder in it; put placeholders into path and query"),
+        ("a:b", "lacks {linkCode}, without which the app could approve nothing"),
+    ],
+)
+def test_each_problem_says_the_way_out(template: str, problem: str) -> None:
+    """To the letter: an operator reads it at start."""
+    assert problem == deep_link.problem_of(template, needs_code=True)
+
+
+def test_nothing_in_a_value_is_left_as_it_is() -> None:
+    """Not even what an address may hold."""
+    assert "a:X%2F%3AX" == deep_link.filled("a:{state}", {"state": "X/:X"})
+
+
+@pytest.mark.parametrize(
+    ("callback_path", "redirect_uri", "state"),
+    [
+        ("a://b?state=", "a://b", ""),
+        ("a://b?state=&state=2", "a://b", ""),
+        ("a://b?" + "x=1&" * 63 + "state=s#t", "a://b", "s"),
+        ("a://b?" + "x=1&" * 64 + "state=s#t", "", ""),
+    ],
+)
+def test_state_is_the_first_of_at_most_sixty_four(callback_path: str, redirect_uri: str, state: str) -> None:
+    """An empty one is one, and who sends more is not read."""
+    values = deep_link.values(link_code="code", household_id="Sonos_1", callback_path=callback_path)
+
+    assert (redirect_uri, state) == (values["redirectUri"], values["state"])

@@ -6,6 +6,7 @@ import pytest
 
 from shared.domain import errors, grant
 from shared.domain.grant import Grant, GrantStatus, Lifetimes, MintingKeys, Presented
+from shared.domain.revocation import Limits, is_meant
 
 NOW = 1_790_000_000
 DAY = 86400
@@ -172,3 +173,136 @@ def test_old_credentials_bring_nothing_back(row: Grant) -> None:
     """What has ended is begun again by a person alone."""
     with pytest.raises(errors.ReauthorizationNeeded):
         upgrade(row)
+
+
+def test_first_grant_is_what_was_asked_for() -> None:
+    """Every field; the pair of its first generation is not seen yet."""
+    made = grant.first(
+        grant_id="grant",
+        service="default",
+        account_id="ann",
+        household_id="Sonos_household",
+        keys=KEYS,
+        lifetimes=LIFETIMES,
+        shortening=0.0,
+        now=NOW,
+    )
+
+    assert (
+        Grant(
+            grant_id="grant",
+            service="default",
+            account_id="ann",
+            household_id="Sonos_household",
+            status=GrantStatus.ACTIVE,
+            family=1,
+            generation=1,
+            signing_key_id="s2",
+            derivation_key_id="d2",
+            issued_at=NOW,
+            expires_at=NOW + 3600,
+            seen_generation=0,
+            family_started_at=NOW,
+            used_at=NOW,
+        )
+        == made
+    )
+
+
+def test_rules_change_what_they_name_and_nothing_else() -> None:
+    """Field by field, from a row in which every field differs."""
+    minted = {
+        "signing_key_id": "s2",
+        "derivation_key_id": "d2",
+        "issued_at": NOW,
+        "expires_at": NOW + 3240,
+        "version": 2,
+    }
+    again = grant.link_again(
+        replace(ROW, status=GrantStatus.REVOKED), keys=KEYS, lifetimes=LIFETIMES, shortening=1.0, now=NOW
+    )
+
+    assert replace(ROW, generation=6, used_at=NOW, **minted) == refresh(ROW, presented(), shortening=1.0)
+    assert (
+        replace(ROW, family=3, generation=1, seen_generation=0, family_started_at=NOW, used_at=NOW, **minted)
+        == again
+    )
+    assert replace(ROW, seen_generation=5, used_at=NOW, version=2) == grant.seen(
+        replace(ROW, seen_generation=4), presented(9), now=NOW
+    )
+    assert replace(ROW, status=GrantStatus.REVOKED, version=2) == grant.revoke(ROW)
+
+
+@pytest.mark.parametrize("rule", ["refresh", "upgrade"])
+def test_pair_that_is_over_is_made_anew_in_that_second(rule: str) -> None:
+    """Not one second before."""
+    row = replace(ROW, generation=6, seen_generation=5)
+    rules = {
+        "refresh": lambda now: refresh(row, presented(), now=now),
+        "upgrade": lambda now: grant.upgrade(row, keys=KEYS, lifetimes=LIFETIMES, shortening=0.0, now=now),
+    }
+
+    assert [6, 7] == [rules[rule](now).generation for now in (NOW - 1, NOW)]
+
+
+def test_shortest_life_is_a_second() -> None:
+    """Whatever the settings say."""
+    lifetimes = replace(LIFETIMES, token=1, jitter=1.0)
+    made = grant.link_again(ROW, keys=KEYS, lifetimes=lifetimes, shortening=1.0, now=NOW)
+
+    assert NOW + 1 == made.expires_at
+
+
+@pytest.mark.parametrize(("late", "theft"), [(-1, False), (0, True)])
+def test_overlap_ends_to_the_second(late: int, theft: bool) -> None:
+    """A day after the old token's end, if its successor was seen."""
+    row = replace(ROW, generation=6, seen_generation=6, expires_at=NOW + 2 * DAY)
+
+    try:
+        found = refresh(row, presented(), now=NOW + DAY + late) is row
+    except errors.ReuseDetected:
+        assert theft
+    else:
+        assert found
+        assert not theft
+
+
+@pytest.mark.parametrize("field", ["used_at", "family_started_at"])
+def test_lifetimes_of_a_grant_end_to_the_second(field: str) -> None:
+    """Idle and absolute."""
+    seconds = LIFETIMES.idle if field == "used_at" else LIFETIMES.absolute
+    ends = {"used_at": NOW, "family_started_at": NOW} | {field: NOW - seconds}
+    row = replace(ROW, **ends)
+
+    assert refresh(replace(row, **{field: ends[field] + 1}), presented()).generation == 6
+    with pytest.raises(errors.ReauthorizationNeeded):
+        refresh(row, presented())
+
+
+@pytest.mark.parametrize(("family", "is_over"), [(1, True), (2, False), (3, False)])
+def test_token_of_an_earlier_family_is_over(family: int, is_over: bool) -> None:
+    """A later one is not: the gateway may have read an old row."""
+    try:
+        grant.check_usable(ROW, presented(family=family))
+    except errors.ReauthorizationNeeded:
+        assert is_over
+    else:
+        assert not is_over
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (Limits(), True),
+        (Limits(family=2), True),
+        (Limits(family=1), False),
+        (Limits(started_by=NOW - DAY), True),
+        (Limits(started_by=NOW - DAY - 1), False),
+        (Limits(family=2, started_by=NOW - DAY - 1), False),
+        (Limits(family=1, started_by=NOW), False),
+        (Limits(family=2, started_by=NOW), True),
+    ],
+)
+def test_revocation_that_is_late_ends_no_newer_link(limits: Limits, expected: bool) -> None:
+    """By family, by time, by both."""
+    assert expected is is_meant(ROW, limits)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +97,42 @@ def test_hidden_half_looks_like_no_number() -> None:
 
     assert verified is not None
     assert re.fullmatch(r"d[0-9a-f]{31}", verified.link_device_id)
+
+
+def test_codes_and_rows_are_those_of_yesterday() -> None:
+    """A code that is out, and the row behind it, have to be known after an update."""
+    code, verified = link_code.issue(
+        key=KEY, service="default", lifetime=600, now=NOW, random=bytes(range(15))
+    )
+
+    assert (
+        "key9kk9t64kcrywrape6l9pcpl6u7qpw",
+        "f7a048484268c5bdca229c8b5f552bf4",
+        "d0be9759fe066a530397be3cca84abe3",
+    ) == (code, verified.link_id, verified.link_device_id)
+    assert ("default", KEY, code) == (verified.service, verified.key, verified.code)
+    assert (32, 32) == (len(verified.link_id), len(verified.link_device_id))
+
+
+@pytest.mark.parametrize(("lifetime", "expires_at"), [(1, NOW + 40), (60, NOW + 100), (14_400, NOW + 14_440)])
+def test_shortest_and_longest_life(lifetime: int, expires_at: int) -> None:
+    """Up to a whole minute; to the second in which the grace is over."""
+    code = issue(lifetime=lifetime)
+
+    assert expires_at == verify(code).expires_at
+    assert verify(code, now=expires_at + 119) is not None
+    assert verify(code, now=expires_at + 120) is None
+
+
+@pytest.mark.parametrize("lifetime", [-1, 0, link_code.LONGEST_LIFETIME + 1])
+def test_no_code_lives_longer_than_its_one_byte_can_say(lifetime: int) -> None:
+    """The setting is bounded before."""
+    with pytest.raises(ValueError, match=f"^a link code lives at most 14400 s, not {lifetime}$"):
+        issue(lifetime=lifetime)
+
+
+@pytest.mark.parametrize("code", ["j" + "0" * 31, "k" + "z" * 31, "K" + "0" * 31, "k" + "0" * 30])
+def test_what_no_code_can_be(code: str) -> None:
+    """Another letter in front, or a number that is too large."""
+    assert verify(code) is None
+    assert (len(code) == 32 and code.islower()) is link_code.has_shape(code)

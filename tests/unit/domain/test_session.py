@@ -101,3 +101,47 @@ def test_a_named_tier_may_be_used() -> None:
 
     assert paid is account.check_usable(paid, tiers=(AccountTier.PAID_PREMIUM,))
     assert ACCOUNT is account.check_usable(ACCOUNT, tiers=())
+
+
+def test_new_session_is_what_was_asked_for() -> None:
+    """Every field, and the earlier of both ends."""
+    opened = session.opened(
+        session_hash="hash", service="default", account_id="a", household_id="h", rules=RULES, now=NOW
+    )
+    expected = Session(
+        session_hash="hash",
+        service="default",
+        account_id="a",
+        household_id="h",
+        created_at=NOW,
+        used_at=NOW,
+        expires_at=NOW + 2400,
+    )
+    short = session.opened(
+        session_hash="hash",
+        service="default",
+        account_id="a",
+        household_id="h",
+        rules=replace(RULES, absolute=60),
+        now=NOW,
+    )
+
+    assert expected == opened
+    assert replace(expected, expires_at=NOW + 60) == short
+
+
+def test_use_moves_the_end_and_the_version_on() -> None:
+    """Up to the last second, and not in the one after it."""
+    assert replace(
+        OPENED, used_at=NOW + 2399, expires_at=NOW + 4799, version=OPENED.version + 1
+    ) == session.used(OPENED, rules=RULES, now=NOW + 2399)
+    assert OPENED is session.used(OPENED, rules=RULES, now=NOW + 2400)
+
+
+def test_a_use_is_told_from_the_twenty_fourth_part_on() -> None:
+    """In whole seconds, from that second on."""
+    rules = replace(RULES, idle=2410)
+
+    assert [False, True] == [
+        session.is_worth_telling(OPENED, rules=rules, now=NOW + seconds) for seconds in (99, 100)
+    ]

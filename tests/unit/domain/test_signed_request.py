@@ -34,3 +34,11 @@ def test_what_was_signed_is_what_was_meant(
 def test_nonsense_is_no_signature(given_signature: str) -> None:
     """Whatever characters come in a header."""
     assert not is_signed(given_signature, [SECRET], timestamp="1", nonce="2", body=b"")
+
+
+def test_any_of_the_secrets_is_right() -> None:
+    """While one is replaced by the next, whichever comes first."""
+    signed = signature(SECRET, timestamp="1", nonce="2", body=b"")
+
+    assert is_signed(signed, [SECRET, b"x" * 32], timestamp="1", nonce="2", body=b"")
+    assert not is_signed("v1=\ud800", [SECRET], timestamp="1", nonce="2", body=b"")

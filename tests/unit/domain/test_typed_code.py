@@ -140,3 +140,21 @@ def test_five_wrong_codes_are_the_budget_of_a_browser(wrong: int, *, waits: bool
     wait = typed_code.seconds_to_wait(browser=[NOW - 5] * wrong, network=[], now=NOW)
 
     assert (595 if waits else 0) == wait
+
+
+def test_typed_codes_and_their_keys_are_those_of_yesterday() -> None:
+    """Rows and codes that are out have to be known after an update."""
+    derived = typed_code.derive(KEY, service="default", code="k" * 32)
+    stored = typed_code.typed_id(KEY, service="default", typed="BCDFGHJK")
+
+    assert ("DMFBJXLNDHJC", "59dfc5e1ee01b02add2b3dfb2cfcb184") == (derived, stored)
+
+
+def test_guess_is_forgotten_in_the_second_it_is_due() -> None:
+    """Ten minutes, and not one second more."""
+    guesses = [NOW] * typed_code.GUESSES_PER_BROWSER
+
+    assert [1, 0] == [
+        typed_code.seconds_to_wait(browser=guesses, network=[], now=NOW + typed_code.GUESS_WINDOW - left)
+        for left in (1, 0)
+    ]

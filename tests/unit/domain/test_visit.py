@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain import errors
 from shared.domain import visit as visits
-from shared.domain.visit import ABSOLUTE, IDLE, PROOF, Purpose, Visit, VisitOutcome
+from shared.domain.visit import ABSOLUTE, ERASING, IDLE, PROOF, REFUSED, Purpose, Visit, VisitOutcome
 
 NOW = 1_800_000_000
 
@@ -90,3 +90,48 @@ def test_secret_opens_one_purpose_of_one_service() -> None:
     }
 
     assert 8 == len(hashes)
+
+
+def test_new_visit_is_what_was_asked_for() -> None:
+    """Every field, for whom was let in and for whom was not."""
+    assert Visit(
+        visit_hash="v",
+        service="default",
+        purpose=Purpose.ERASE,
+        outcome=VisitOutcome.OPEN,
+        account_id="account-1",
+        opened_at=NOW,
+        used_at=NOW,
+        expires_at=NOW + PROOF,
+    ) == opened(Purpose.ERASE)
+    assert (
+        Visit(
+            visit_hash="v",
+            service="default",
+            purpose=Purpose.ERASE,
+            outcome=VisitOutcome.REFUSED,
+            account_id=None,
+            opened_at=NOW,
+            used_at=NOW,
+            expires_at=NOW + REFUSED,
+        )
+        == refused()
+    )
+
+
+def test_each_change_is_the_next_version() -> None:
+    """A use, and an erasing that begins."""
+    visit, proof = opened(), opened(Purpose.ERASE)
+
+    assert replace(visit, used_at=NOW + 9, expires_at=NOW + 9 + IDLE, version=2) == visits.used(
+        visit, now=NOW + 9
+    )
+    assert replace(proof, expires_at=NOW + ERASING, version=2) == visits.erasing(proof, now=NOW)
+    assert visit is visits.used(visit, now=NOW)
+
+
+def test_use_is_told_from_the_tenth_part_on() -> None:
+    """In that second already."""
+    assert [False, True] == [
+        visits.is_worth_telling(opened(), now=NOW + seconds) for seconds in (IDLE // 10 - 1, IDLE // 10)
+    ]

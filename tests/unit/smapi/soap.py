@@ -18,8 +18,9 @@ def envelope(body, header=""):
 
 
 def tree(element):
-    """An lxml element as (name, text) or (name, [children]), names without namespace."""
+    """An lxml element as (name, text) or (name, [children]), names without namespace; no text stands between elements."""
     name = etree.QName(element).localname
+    assert (None, None) == (element.tail, element.text if len(element) else None)
     children = [tree(child) for child in element]
     return (name, children) if children else (name, element.text)
 

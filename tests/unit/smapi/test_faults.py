@@ -128,12 +128,35 @@ def test_an_unknown_error_gives_its_reference_and_nothing_else():
         "The service failed, reference r-17"
         == fault(render_fault(ServiceUnknownError("r-17")))["faultstring"]
     )
+    assert "r-17" == ServiceUnknownError("r-17").reference
 
 
 def test_a_fault_can_say_more():
     """And is then not the constant one."""
     assert "Two tokens" == fault(render_fault(LoginUnauthorized("Two tokens")))["faultstring"]
     assert LoginUnauthorized.string == fault(render_fault(LoginUnauthorized()))["faultstring"]
+
+
+@pytest.mark.parametrize("kind", [NotLinkedRetry, NotLinkedFailure])
+def test_what_a_fault_says_more_takes_nothing_away(kind):
+    """Number and explanation stay, where Sonos looks for them."""
+    said = fault(render_fault(kind("In other words")))
+
+    detail = [("SonosError", str(kind.sonos_error)), ("ExceptionInfo", kind.exception_info)]
+    assert {"faultcode": kind.code, "faultstring": "In other words", "detail": detail} == said
+
+
+@pytest.mark.parametrize(("number", "words"), [(7, None), (None, "words")])
+def test_half_a_detail_is_none(number, words):
+    """The two go together (Sonos WSDL 1.19.6, customFault)."""
+
+    class Half(Fault):
+        code = "Client.Half"
+        string = "half"
+        sonos_error = number
+        exception_info = words
+
+    assert {"faultcode": "Client.Half", "faultstring": "half"} == fault(render_fault(Half()))
 
 
 def test_constant_faults_are_rendered_once():

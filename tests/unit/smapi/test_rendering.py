@@ -280,25 +280,43 @@ def test_a_method_is_answered_with_its_own_type(method, content):
 )
 def test_what_must_be_there_is_never_empty(method, content, empty):
     """Clients store an empty token, and crash on an empty link code."""
-    with pytest.raises(ValueError, match="must not be empty"):
+    with pytest.raises(ValueError, match=r"^[a-zA-Z]+ must not be empty$"):
         render_result(method, content(empty))
 
 
 @pytest.mark.parametrize(
-    ("method", "content", "limit"),
+    ("method", "content", "name", "limit"),
     [
-        ("getDeviceAuthToken", lambda value: DeviceAuthTokenResult(auth_token=value, private_key="k"), 2048),
-        ("getDeviceAuthToken", lambda value: DeviceAuthTokenResult(auth_token="t", private_key=value), 2048),
-        ("getSessionId", lambda value: SessionIdResult(session_id=value), 128),
-        ("getAppLink", lambda value: CallToAction(message_string_id="M", url=value), 2048),
+        (
+            "getDeviceAuthToken",
+            lambda value: DeviceAuthTokenResult(auth_token=value, private_key="k"),
+            "authToken",
+            2048,
+        ),
+        (
+            "getDeviceAuthToken",
+            lambda value: DeviceAuthTokenResult(auth_token="t", private_key=value),
+            "privateKey",
+            2048,
+        ),
+        ("getSessionId", lambda value: SessionIdResult(session_id=value), "getSessionIdResult", 128),
+        ("getAppLink", lambda value: CallToAction(message_string_id="M", url=value), "url", 2048),
+        ("getAppLink", lambda value: app_link(app_url=value), "appUrl", 2048),
+        ("getAppLink", lambda value: app_link(failure_url=value), "failureUrl", 2048),
+        ("search", lambda value: MediaList(items=(MediaCollection(id=value, title="T"),)), "id", 255),
     ],
 )
-def test_what_has_a_limit_keeps_it(method, content, limit):
-    """And the mistake does not show the value."""
+def test_what_has_a_limit_keeps_it(method, content, name, limit):
+    """And the mistake names the element and does not show the value."""
     render_result(method, content("s" * limit))
-    with pytest.raises(ValueError, match=f"more than {limit} characters") as caught:
+    with pytest.raises(ValueError, match=f"^{name} must not have more than {limit} characters") as caught:
         render_result(method, content("s" * (limit + 1)))
     assert "sss" not in str(caught.value)
+
+
+def app_link(**values):
+    """An app link with these values beside the one that it has to have."""
+    return AppLinkResult(authorize_account=AppLinkInfo(app_url_string_id="SIGN_IN", **values))
 
 
 def test_a_long_nickname_is_cut():
@@ -337,3 +355,44 @@ def test_repr_hides_what_opens_anything():
     assert "DeviceAuthTokenResult(user_info=None)" == repr(
         DeviceAuthTokenResult(auth_token="t", private_key="k")
     )
+
+
+def test_a_last_update_value_by_value():
+    """With all it can have, and with the two that it has to."""
+    full, sparse_one = (
+        answer(render_result("getLastUpdate", update))
+        for update in (FULL["getLastUpdate", LastUpdate], LastUpdate(catalog="1", favorites="2"))
+    )
+
+    tokens = [("catalog", "1"), ("favorites", "2")]
+    times = [("pollInterval", "60"), ("autoRefreshEnabled", "false")]
+    assert ("getLastUpdateResponse", [("getLastUpdateResult", [*tokens, *times])]) == full
+    assert ("getLastUpdateResponse", [("getLastUpdateResult", tokens)]) == sparse_one
+
+
+def test_a_list_item_by_item():
+    """A collection and a track, each value in its place."""
+    _, [(_, content)] = answer(render_result("getMetadata", FULL["getMetadata", MediaList]))
+
+    collection = [
+        *[("id", "c"), ("itemType", ITEMS[0].item_type), ("title", "Lists"), ("summary", "All")],
+        *[("canPlay", "false"), ("canEnumerate", "true"), ("albumArtURI", "https://a.example/c.png")],
+    ]
+    song = [
+        *[("artist", "Ann"), ("album", "One"), ("duration", "180")],
+        ("albumArtURI", "https://a.example/t.png"),
+    ]
+    track = [
+        *[("id", "t"), ("itemType", ITEMS[1].item_type), ("title", "Song"), ("mimeType", "audio/flac")],
+        ("trackMetadata", song),
+    ]
+    assert [("mediaCollection", collection), ("mediaMetadata", track)] == content[3:]
+
+
+def test_a_pair_alone():
+    """Without its user nothing stands in the user's place."""
+    _, [(_, content)] = answer(
+        render_result("refreshAuthToken", DeviceAuthTokenResult(auth_token="t", private_key="k"))
+    )
+
+    assert [("authToken", "t"), ("privateKey", "k")] == content
