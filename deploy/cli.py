@@ -23,6 +23,7 @@ from deploy.options import data_option as _data
 from deploy.options import explained as _explained
 from deploy.options import service_option as _service
 from deploy.options import settings_of as _settings
+from deploy.sonos.command import sonos
 from shared import bootstrap, keys
 from shared.context import SystemRandom
 from shared.domain.account import AccountStatus
@@ -237,6 +238,7 @@ main.add_command(dead)
 main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(sonos)
 
 
 @main.group()

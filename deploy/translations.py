@@ -1,4 +1,4 @@
-"""Brings the catalogues of the pages up to date with the words in templates and code: `python -m deploy.translations`.
+"""Brings the catalogues up to date with the words in templates and code: `python -m deploy.translations`.
 
 A new message comes into every catalogue without a translation, one that is gone goes from all, and the rest stays as its
 translators wrote it. A test names what is not translated.
@@ -11,9 +11,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from deploy import sonos
 from gateway.pages import languages
 
 PAGES = Path(languages.__file__).parent
+FOLDERS = (PAGES, Path(sonos.__file__).parent)
+"""Where words are that are translated."""
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
 OPTIONS = {
     "templates/**.html": {
@@ -29,8 +32,12 @@ _PROJECT, _WIDTH = "Latchkey", 110
 def extracted() -> Catalog:
     """Return all messages of templates and code, and in which files they are."""
     catalog = Catalog(project=_PROJECT, fuzzy=False)
-    for name, _, message, comments, context in extract_from_dir(
-        PAGES, METHODS, OPTIONS, comment_tags=("Translators:",), strip_comment_tags=True
+    for name, _, message, comments, context in (
+        found
+        for folder in FOLDERS
+        for found in extract_from_dir(
+            folder, METHODS, OPTIONS, comment_tags=("Translators:",), strip_comment_tags=True
+        )
     ):
         catalog.add(message, locations=[(name, None)], auto_comments=comments, context=context)  # type: ignore[list-item]
     return catalog

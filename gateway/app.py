@@ -17,11 +17,11 @@ from gateway.network import network_id, network_of
 from gateway.nonstop import Nonstop
 from gateway.pages import routes as pages
 from shared import keys
+from shared.settings import DEFAULT_SERVICE
 from shared.storage.base import StoreUnavailable
 
 LARGEST_BODY = 64 * 1024
 """Bytes; SMAPI requests are below 4 KiB."""
-DEFAULT_SERVICE = "default"
 
 log = structlog.get_logger(__name__)
 

@@ -14,12 +14,11 @@ from gateway.operations import revocation, tokens
 from gateway.operations.tokens import Holder
 from shared.bus.base import BusUnavailable
 from shared.domain import errors
-from shared.settings import ApiRole
+from shared.settings import DEFAULT_SERVICE, ApiRole
 from shared.storage.base import StoreUnavailable
 from shared.tokens import LONGEST
 
 RETRY_SECONDS = 5
-DEFAULT_SERVICE = "default"
 
 # RFC 6750, section 2.1; bounded before anything else looks at it.
 _BEARER = re.compile(rf"(?i:bearer) +([A-Za-z0-9\-._~+/]{{1,{LONGEST}}}=*) *")

@@ -40,7 +40,7 @@ def body_of(raw: bytes) -> Element:
     Raises:
         Unreadable: not well-formed, with a document type, or no SOAP 1.1 envelope with one element in its Body.
     """
-    root = _parsed(raw)
+    root = parsed(raw)
     if root.tag == f"{{{SOAP_12}}}Envelope":
         raise Unreadable("an envelope of SOAP 1.2, where SMAPI is SOAP 1.1")
     if root.tag != f"{{{ENVELOPE}}}Envelope":
@@ -51,7 +51,12 @@ def body_of(raw: bytes) -> Element:
     return bodies[0][0]
 
 
-def _parsed(raw: bytes) -> Element:
+def parsed(raw: bytes) -> Element:
+    """Return the root of a document.
+
+    Raises:
+        Unreadable: not well-formed, not in UTF-8, or with a document type.
+    """
     if not raw.strip():
         raise Unreadable("nothing at all")
     if b"\0" in raw:

@@ -16,7 +16,7 @@ from shared.settings.brand import BrandSettings
 from shared.settings.checks import split_address, webhook_key
 from shared.settings.lifecycle import AccountEventSettings, RecheckSettings
 from shared.settings.loading import SettingsError, load
-from shared.settings.model import Settings
+from shared.settings.model import DEFAULT_SERVICE, Settings
 from shared.settings.providers import (
     LOCAL,
     PROVIDER_TYPES,
@@ -44,6 +44,7 @@ from shared.settings.sections import (
 )
 
 __all__ = [
+    "DEFAULT_SERVICE",
     "LOCAL",
     "LONGEST_ISSUER",
     "PREFIX",

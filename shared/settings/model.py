@@ -29,6 +29,8 @@ from shared.settings.sections import (
     WebhookSettings,
 )
 
+DEFAULT_SERVICE = "default"
+"""The service that needs no name in addresses."""
 NETWORK_MEMORY = 3600
 """Seconds for which a wrong password counts against a network: thousands of people may share one."""
 
@@ -113,6 +115,10 @@ class Settings(BaseSettings):
         """Return the providers of a service, in the order in which people are offered them."""
         names = self.services[service].providers or tuple(self.providers)
         return {name: self.providers[name] for name in names}
+
+    def endpoint(self, service: str) -> str:
+        """Return the address under which Sonos knows a service."""
+        return f"{self.public_url}/smapi" + ("" if service == DEFAULT_SERVICE else f"/{service}")
 
     def redirect_uri(self, provider: str) -> str:
         """Return where a provider sends people back to; each has its own, so that none is taken for another."""
