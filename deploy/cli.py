@@ -17,6 +17,7 @@ from deploy import embedded
 from deploy.backup_commands import backup, restore
 from deploy.check.command import check
 from deploy.dead_commands import dead
+from deploy.doctor.command import doctor
 from deploy.grant_commands import grants
 from deploy.options import DEFAULT_LISTEN, known_service
 from deploy.options import data_option as _data
@@ -239,6 +240,7 @@ main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(sonos)
+main.add_command(doctor)
 
 
 @main.group()

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from deploy.check import tls_checks
 from deploy.check.report import EVERY
 from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import HELP, main
+from deploy.doctor import table as doctor
 from gateway.smapi.faults import FAULTS
 from shared.settings import PREFIX, Settings
 
@@ -26,6 +28,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "faults.md": faults_page(),
         "check.md": checks_page(),
+        "doctor.md": doctor_page(),
     }
 
 
@@ -102,6 +105,39 @@ def checks_page() -> str:
                 f"| `{about.check_id}`{kinds} | {about.title} | {about.severity.value} | {about.sonos} | {about.way_out} "
                 f"| [{about.source.title}]({about.source.url}) |"
             )
+    return "\n".join(lines) + "\n"
+
+
+def doctor_page() -> str:
+    """Return the page of `latchkey doctor`: what it is for, and every check with its way out."""
+    lines = [
+        "# Doctor",
+        "",
+        _NOTICE,
+        "`latchkey doctor` looks at an installation from the inside, where `latchkey check` looks at a service from the outside. Run it where a process runs, with",
+        "that process's environment: role, key file and addresses are then those that the process has.",
+        "",
+        "```",
+        "latchkey doctor --registered https://link.example.com/smapi --strings /etc/latchkey/sonos/strings.json",
+        "latchkey doctor --data /var/lib/latchkey       # everything in one process",
+        "```",
+        "",
+        "Each line is *ok*, *warn* (it works, and will not always, or not safely), *wrong* (it does not work, or is not safe) or *skipped*, with what was seen; each finding comes",
+        "with its way out. `--json FILE` writes it all. Exit status: 0 all is well, 1 something is not, 2 it could not run.",
+        "",
+        "It changes nothing, and shows no password, key, token or content of a message. To the broker it sends one empty message, into a queue of its own that goes with it; to",
+        "providers it goes as a browser that has no name, and nobody signs in. Alarms, policies and free disk of a broker are not shown to those who only use it: an alarm",
+        "is seen by what it does, for the others there is `rabbitmqctl list_policies`.",
+    ]
+    for group, title in doctor.GROUPS.items():
+        rows = [(each.check_id, each.title, each.way_out) for each in doctor.CHECKS]
+        rows += [(each.about.check_id, each.about.title, each.about.way_out) for each in tls_checks.CHECKS]
+        lines += ["", f"## {group}: {title}", "", "| check | should be so | way out |", "|---|---|---|"]
+        lines += [
+            f"| `{check_id}` | {title} | {way_out} |"
+            for check_id, title, way_out in rows
+            if check_id.startswith(f"{group}.")
+        ]
     return "\n".join(lines) + "\n"
 
 

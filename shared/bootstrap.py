@@ -13,15 +13,20 @@ from typing import Protocol
 import structlog
 
 from shared import logs
+from shared.bus import inspection as bus_inspection
 from shared.bus.base import Bus
+from shared.bus.inspection import BrokerFacts
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
 from shared.context import SystemClock
 from shared.keys import KeysError
 from shared.settings import Settings, SettingsError, load
+from shared.storage import inspection as storage_inspection
 from shared.storage import migrate, sql
 from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
 from shared.storage.household import HouseholdRows, open_household_rows
+from shared.storage.inspection import DatabaseFacts
+from shared.storage.schema import VERSION
 
 UNUSABLE = 2
 """Exit status of a process that was told something it cannot work with."""
@@ -73,6 +78,29 @@ def open_token_store(settings: Settings) -> AbstractAsyncContextManager[TokenSto
 def open_rows(settings: Settings) -> AbstractAsyncContextManager[HouseholdRows]:
     """Open what shows rows as they stand."""
     return open_household_rows(_database(settings))
+
+
+def schema_versions() -> tuple[str, str]:
+    """Return the migration that this code needs, and the last one that it has."""
+    return VERSION, migrate.head()
+
+
+async def inspect_database(settings: Settings) -> DatabaseFacts:
+    """Look at the database.
+
+    Raises:
+        StoreUnavailable: it does not answer.
+    """
+    return await storage_inspection.inspect(_database(settings), pgbouncer=settings.database_pgbouncer)
+
+
+async def inspect_broker(settings: Settings) -> BrokerFacts:
+    """Look at the broker.
+
+    Raises:
+        BusUnavailable: it does not answer.
+    """
+    return await bus_inspection.inspect(settings.broker_url.get_secret_value(), prefix=settings.bus_prefix)
 
 
 def migrate_database(settings: Settings) -> str:

@@ -41,7 +41,7 @@ async def run(
         CannotRun: nothing answers there.
     """
     trusted = await holds(endpoint, options.ca_file)
-    context = _context(endpoint, options, trusted=trusted)
+    context = ssl_for(endpoint, options.ca_file, trusted=trusted)
 
     def browser() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -75,10 +75,11 @@ async def run(
     return Report(endpoint=endpoint, mode=found, outcomes=tuple(outcomes), figures=_figures(probe))
 
 
-def _context(endpoint: str, options: Options, *, trusted: bool) -> ssl.SSLContext | bool:
-    if not endpoint.startswith("https:") and options.ca_file is None:
+def ssl_for(endpoint: str, ca_file: str | None, *, trusted: bool) -> ssl.SSLContext | bool:
+    """Return how to go to a service: carefully, or, where its certificate does not hold, without looking at it."""
+    if not endpoint.startswith("https:") and ca_file is None:
         return True
-    context = verifying(options.ca_file)
+    context = verifying(ca_file)
     if not trusted:
         # The checks of TLS say so; what else is wrong is worth knowing all the same.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from gateway.context import GatewayContext
 from shared.settings import OAuth2ProviderSettings, OidcProviderSettings, ProviderSettings
-from shared.storage.providers import ProviderMetadataView
+from shared.storage.providers import ProviderMetadata, ProviderMetadataView
 
 REMEMBERED_SECONDS = 60.0
 TOO_OLD_SECONDS = 3600
@@ -62,14 +62,14 @@ class Destinations:
         """
         settings = self._context.settings.providers.get(name)
         if isinstance(settings, OAuth2ProviderSettings):
-            return _oauth2(settings)
+            return to_oauth2(settings)
         if not isinstance(settings, OidcProviderSettings):
             return None
         view = await self._metadata(name)
         # Of another issuer: from before the settings were changed.
         if view is None or view.age > TOO_OLD_SECONDS or view.metadata.issuer != settings.issuer:
             return None
-        return _oidc(settings, view)
+        return to_oidc(settings, view.metadata)
 
     async def _metadata(self, name: str) -> ProviderMetadataView | None:
         now = self._context.clock.monotonic()
@@ -82,21 +82,23 @@ class Destinations:
         return view
 
 
-def _oidc(settings: OidcProviderSettings, view: ProviderMetadataView) -> Destination:
+def to_oidc(settings: OidcProviderSettings, metadata: ProviderMetadata) -> Destination:
+    """Return where people are sent for a provider of OpenID Connect, by what it says about itself."""
     asked = {
         "prompt": settings.prompt,
         "max_age": "" if settings.max_age is None else str(settings.max_age),
     }
     return Destination(
-        endpoint=view.metadata.authorization_endpoint,
+        endpoint=metadata.authorization_endpoint,
         parameters=_parameters(settings) | {name: value for name, value in asked.items() if value},
         is_openid=True,
         issuer=settings.issuer,
-        iss_parameter=view.metadata.iss_parameter,
+        iss_parameter=metadata.iss_parameter,
     )
 
 
-def _oauth2(settings: OAuth2ProviderSettings) -> Destination:
+def to_oauth2(settings: OAuth2ProviderSettings) -> Destination:
+    """Return where people are sent for a provider of OAuth 2.0."""
     return Destination(
         endpoint=settings.authorization_endpoint,
         parameters=_parameters(settings),

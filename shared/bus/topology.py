@@ -57,29 +57,48 @@ class Topology:
         return f"{self.prefix}.results.{gateway}.{connection}"
 
 
+def arguments(names: Topology) -> dict[str, dict[str, Any]]:
+    """Return the queues that last, by the broker's names, each with the arguments it is declared with."""
+    return (
+        {names.queue(queue): WORK_QUEUE for queue in WORK}
+        | {names.dead: DEAD_LETTERS}
+        | {names.retry(delay): _retry_queue(delay) for delay in names.delays}
+    )
+
+
+def exchanges(names: Topology) -> dict[str, ExchangeType]:
+    """Return the exchanges, by the broker's names."""
+    return (
+        {names.work: ExchangeType.TOPIC, names.results: ExchangeType.TOPIC}
+        | {names.dead: ExchangeType.FANOUT}
+        | {names.retry(delay): ExchangeType.FANOUT for delay in names.delays}
+    )
+
+
 async def declare(channel: AbstractChannel, names: Topology) -> None:
     """Declare all of it; what is there already stays as it is."""
-    work = await channel.declare_exchange(names.work, ExchangeType.TOPIC, durable=True)
-    await channel.declare_exchange(names.results, ExchangeType.TOPIC, durable=True)
-    for name, kinds in WORK.items():
-        queue = await channel.declare_queue(names.queue(name), durable=True, arguments=WORK_QUEUE)
+    made = {
+        name: await channel.declare_exchange(name, kind, durable=True)
+        for name, kind in exchanges(names).items()
+    }
+    queues = {
+        name: await channel.declare_queue(name, durable=True, arguments=each)
+        for name, each in arguments(names).items()
+    }
+    for queue, kinds in WORK.items():
         for kind in kinds:
-            await queue.bind(work, kind.kind)
-    dead = await channel.declare_exchange(names.dead, ExchangeType.FANOUT, durable=True)
-    buried = await channel.declare_queue(names.dead, durable=True, arguments=DEAD_LETTERS)
-    await buried.bind(dead)
-    for delay in names.delays:
-        await _declare_retry(channel, names.retry(delay), delay)
+            await queues[names.queue(queue)].bind(made[names.work], kind.kind)
+    for name in (names.dead, *map(names.retry, names.delays)):
+        await queues[name].bind(made[name])
 
 
-async def _declare_retry(channel: AbstractChannel, name: str, delay: float) -> None:
-    """Declare a queue that gives its messages back when they have waited.
+def _retry_queue(delay: float) -> dict[str, Any]:
+    """Return the arguments of a queue that gives its messages back when they have waited.
 
     It dead-letters to the default exchange and keeps the routing key, which is the name of the work queue: so one
     retry queue serves them all.
     """
-    exchange = await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)
-    arguments = QUORUM | {
+    return QUORUM | {
         "x-message-ttl": round(delay * 1000),
         "x-dead-letter-exchange": "",
         # Otherwise messages whose time comes while the broker starts are dropped, since their work queue is not there
@@ -87,5 +106,3 @@ async def _declare_retry(channel: AbstractChannel, name: str, delay: float) -> N
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }
-    queue = await channel.declare_queue(name, durable=True, arguments=arguments)
-    await queue.bind(exchange)

@@ -56,7 +56,7 @@ def test_every_file_of_the_packages_is_in(wheel: Path) -> None:
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".html", ".css", ".js", ".mako", ".po", ".svg"}
+        if path.suffix in {".py", ".html", ".css", ".js", ".mako", ".po", ".sql", ".svg"}
         and "__pycache__" not in path.parts
     }
 

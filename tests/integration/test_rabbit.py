@@ -8,7 +8,7 @@ import aio_pika
 import pytest
 
 from shared import wire, worker
-from shared.bus import line
+from shared.bus import inspection, line
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.rabbit import RabbitBus
 from shared.domain.link import LinkState
@@ -172,6 +172,7 @@ async def test_broker_short_of_memory_costs_time_and_nothing_else(own_rabbit: Ra
         async with asyncio.timeout(PATIENCE):
             while not await _refuses(bus):
                 pass
+        looked_at = await inspection.inspect(own_rabbit.url, prefix="latchkey")
         stop = asyncio.Event()
         working = asyncio.create_task(worker.run({LinkRequested: handle}, Context(bus), stop=stop))
         async with asyncio.timeout(PATIENCE):
@@ -188,6 +189,7 @@ async def test_broker_short_of_memory_costs_time_and_nothing_else(own_rabbit: Ra
         await working
 
     assert 1 == runs_meanwhile
+    assert not looked_at.takes_messages
 
 
 async def _refuses(bus: Bus) -> bool:
