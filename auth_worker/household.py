@@ -70,6 +70,15 @@ async def sign_out(message: VisitEnded, context: AuthContext) -> None:
     await _tell(message, context)
 
 
+async def close(transaction: AuthTransaction, account: Account) -> None:
+    """Close an account for good; `account.erase_approved` has to follow, and may follow twice."""
+    # Disabled first: whoever links or refreshes until the row is gone is refused.
+    await transaction.set_account_status(account.account_id, AccountStatus.DISABLED)
+    if account.provider == LOCAL:
+        await transaction.delete_local_user(service=account.service, subject=account.subject)
+    await transaction.forget_in_audit(account.account_id)
+
+
 async def erase(message: EraseRequested, context: AuthContext) -> None:
     """Close an account for good, and have token_worker end and delete what hangs on it; a duplicate only does the latter again."""
     async with context.store.transaction() as transaction:
@@ -78,11 +87,7 @@ async def erase(message: EraseRequested, context: AuthContext) -> None:
         await transaction.swap_visit(visit, visits.erasing(visit, now=transaction.now))
         account = await transaction.account(account_id)
         if account is not None:
-            # Disabled first: whoever links or refreshes until the row is gone is refused.
-            await transaction.set_account_status(account_id, AccountStatus.DISABLED)
-            if account.provider == LOCAL:
-                await transaction.delete_local_user(service=account.service, subject=account.subject)
-            await transaction.forget_in_audit(account_id)
+            await close(transaction, account)
     approved = EraseApproved(
         service=message.service,
         gateway=message.gateway,

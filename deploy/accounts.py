@@ -8,7 +8,7 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.limits import normal_name
 from shared.domain.revocation import Scope, Selection
 from shared.settings import LOCAL, Settings
-from shared.storage.base import AuditEvent, AuthTransaction, LocalUser
+from shared.storage.base import AuditEvent, AuthStore, AuthTransaction, LocalUser
 
 DEMO_NAME = "demo"
 DEMO_PASSWORD = "open-the-door"  # noqa: S105 - printed to whoever starts the demo
@@ -55,15 +55,29 @@ async def set_status(settings: Settings, *, service: str, name: str, status: Acc
         ValueError: there is no such account.
     """
     async with bootstrap.open_auth_store(settings) as store, store.transaction() as transaction:
-        user = await transaction.local_user(service, normal_name(name))
-        if user is None:
-            raise ValueError(f"no account {name!r}; `latchkey accounts list` shows all")
-        account = await _account(transaction, user)
+        account = await _named(transaction, service, name)
         if account.status is not status:
             await transaction.set_account_status(account.account_id, status)
             kind = "account.disabled" if status is AccountStatus.DISABLED else "account.enabled"
             await transaction.audit(AuditEvent(kind=kind, service=service, account_id=account.account_id))
     return account.account_id
+
+
+async def account_named(store: AuthStore, service: str, name: str) -> Account:
+    """Return the account of a local user.
+
+    Raises:
+        ValueError: there is no such user.
+    """
+    async with store.transaction() as transaction:
+        return await _named(transaction, service, name)
+
+
+async def _named(transaction: AuthTransaction, service: str, name: str) -> Account:
+    user = await transaction.local_user(service, normal_name(name))
+    if user is None:
+        raise ValueError(f"no account {name!r}; `latchkey accounts list` shows all")
+    return await _account(transaction, user)
 
 
 async def _account(transaction: AuthTransaction, user: LocalUser) -> Account:

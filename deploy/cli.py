@@ -14,6 +14,7 @@ import gateway.__main__ as gateway
 import token_worker.__main__ as token_worker
 from deploy import accounts as local_accounts
 from deploy import embedded
+from deploy.account_commands import erase, export
 from deploy.backup_commands import backup, restore
 from deploy.check.command import check
 from deploy.dead_commands import dead
@@ -234,6 +235,8 @@ def enable(name: str, service: str, data: Path | None) -> None:
     click.echo(f"enabled {name}")
 
 
+accounts.add_command(export)
+accounts.add_command(erase)
 main.add_command(grants)
 main.add_command(dead)
 main.add_command(check)

@@ -30,11 +30,10 @@ from shared.storage.base import AuditEvent, TokenTransaction
 from shared.storage.tries import Notice
 from shared.storage.visits import Origin
 from shared.worker import Batched, HandlerTable, Retry
-from token_worker import rechecks, upgrades
+from token_worker import rechecks, revocation, upgrades
 from token_worker.context import TokenContext
 from token_worker.deliveries import sealed
 from token_worker.refreshing import Refreshing, audited
-from token_worker.revocation import end_page
 
 
 async def mint(message: LinkApproved, context: TokenContext) -> None:
@@ -92,7 +91,7 @@ async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenConte
 
 async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
     """End one page of grants, tell all gateways, and send the rest on as an event of its own."""
-    ended = await end_page(
+    ended = await revocation.end_page(
         context.store,
         Selection(service=message.service, scope=message.scope, value=message.value),
         Limits(family=message.family, started_by=message.started_by),
@@ -107,13 +106,8 @@ async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
 
 async def erase(message: EraseApproved, context: TokenContext) -> None:
     """Delete an account with all that hangs on it, and tell all gateways that its tokens are over."""
-    async with context.store.transaction() as transaction:
-        gone = await transaction.erase_account(message.account_id)
-        if gone is not None:
-            await transaction.audit(
-                AuditEvent(kind="account.erased", service=message.service, account_id=message.account_id)
-            )
-    for grant in gone or ():
+    gone = await revocation.erase(context.store, service=message.service, account_id=message.account_id)
+    for grant in gone:
         await _tell_ended(grant, grant.family, context)
     changed = VisitChanged(
         service=message.service, visit_hash=message.visit_hash, correlation_id=message.correlation_id

@@ -1,4 +1,4 @@
-"""Ends grants, a bounded page at a time: by an event in token_worker, or directly where no bus reaches."""
+"""Ends grants, a bounded page at a time, and accounts: by an event in token_worker, or directly where no bus reaches."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,20 @@ class Ended:
     """How many of them were ended by this page."""
     next_after: str | None
     """Where the next page begins; None when this was the last."""
+
+
+async def erase(store: TokenStore, *, service: str, account_id: str) -> tuple[Grant, ...]:
+    """Delete an account with all that hangs on it, and return what grants it had; none if it is gone already.
+
+    Raises:
+        Conflict: somebody is linking to it right now; nothing was done.
+        StoreUnavailable: the database does not answer; it may be done, and may be done again.
+    """
+    async with store.transaction() as transaction:
+        gone = await transaction.erase_account(account_id)
+        if gone is not None:
+            await transaction.audit(AuditEvent(kind="account.erased", service=service, account_id=account_id))
+    return gone or ()
 
 
 async def end_page(

@@ -276,3 +276,33 @@ def test_backup_of_postgres_names_the_way(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert 2 == result.exit_code
     assert "pg_dump" in result.output
+
+
+@pytest.mark.parametrize("verb", ["export", "erase"])
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "say whose"),
+        (("ann", "--account", "abc"), "say whose"),
+        (("bob",), "no account 'bob'"),
+        (("--account", "abc"), "no account 'abc'"),
+    ],
+)
+def test_account_that_is_not_there(data: Path, verb: str, arguments: tuple[str, ...], complaint: str) -> None:
+    """Nothing is given out, and nothing erased."""
+    confirmed = ["--yes"] if verb == "erase" else []
+    result = run("accounts", verb, *arguments, *confirmed, "--data", str(data))
+
+    assert 2 == result.exit_code
+    assert complaint in result.output
+
+
+def test_erasing_is_asked_about(data: Path) -> None:
+    """Whoever says no keeps the account; who says yes has it erased, also one that never signed in."""
+    run("accounts", "add", "ann", "--password-stdin", "--data", str(data), text="correct horse\n")
+    kept = run("accounts", "erase", "ann", "--data", str(data), text="n\n")
+    erased = run("accounts", "erase", "ann", "--data", str(data), text="y\n")
+    listing = run("accounts", "list", "--data", str(data))
+
+    assert [1, 0] == [kept.exit_code, erased.exit_code]
+    assert "ann" not in listing.output

@@ -1,15 +1,19 @@
 """Docs and code agree: settings, commands, operations, decisions."""
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from deploy import reference
+from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import main
+from deploy.doctor import table as doctor
 from gateway.operations import OPERATIONS
 from gateway.smapi.faults import FAULTS
 from gateway.smapi.methods import METHODS
+from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +34,21 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 
     assert 0 == result.exit_code
     assert "Example:" in result.output or not does_something
+
+
+def test_faq_names_checks_and_settings_that_there_are() -> None:
+    """Whoever follows it finds what it speaks of."""
+    groups = {*doctor.GROUPS, *GROUPS, "tokens"}
+    known = {each.check_id for each in doctor.CHECKS} | {each.about.check_id for each in CHECKS}
+    known |= {".".join(path) for path, *_ in reference._fields(Settings, ())}
+    named = {
+        name
+        for name in re.findall(r"`([a-z_]+\.[a-z0-9_-]+)`", (ROOT / "docs/faq.md").read_text())
+        if name.partition(".")[0] in groups
+    }
+
+    assert len(named) > 20
+    assert named <= known
 
 
 def test_every_operation_is_a_method_of_smapi() -> None:
