@@ -126,8 +126,8 @@ def doctor_page() -> str:
         "with its way out. `--json FILE` writes it all. Exit status: 0 all is well, 1 something is not, 2 it could not run.",
         "",
         "It changes nothing, and shows no password, key, token or content of a message. To the broker it sends one empty message, into a queue of its own that goes with it; to",
-        "providers it goes as a browser that has no name, and nobody signs in. Alarms, policies and free disk of a broker are not shown to those who only use it: an alarm",
-        "is seen by what it does, for the others there is `rabbitmqctl list_policies`.",
+        "providers it goes as a browser that has no name, and nobody signs in. Policies and alarms a broker shows by its management plugin alone: `--management URL` says where",
+        "that is, and the user of `broker_url` needs the tags `monitoring` and `policymaker`; without it, an alarm is seen by what it does.",
     ]
     for group, title in doctor.GROUPS.items():
         rows = [(each.check_id, each.title, each.way_out) for each in doctor.CHECKS]

@@ -1,12 +1,17 @@
 """The broker: whether it is as the services declare it, takes messages, and whether somebody reads them."""
 
 import re
+from collections.abc import Sequence
 
 from deploy.doctor.lines import Verdict, check, ok, unless, warn, wrong
-from deploy.doctor.seen import Seen, Unseen, known
+from deploy.doctor.seen import ManagementFacts, Policy, Seen, Skipped, Unseen, known
+from shared.bus.topology import WORK_QUEUE
 
 OLDEST = (3, 10)
 """The oldest RabbitMQ whose quorum queues keep what is dead-lettered (`at-least-once`)."""
+LENGTHS = frozenset({"max-length", "max-length-bytes"})
+DROPPING = LENGTHS | {"message-ttl", "expires"}
+"""What in a policy lets a queue forget messages, or itself."""
 MANY = 1000
 """Messages waiting in a queue, from which the workers are behind."""
 
@@ -101,4 +106,74 @@ def dead_letters(seen: Seen) -> Verdict:
     return warn(f"there are {count}") if count else ok("none")
 
 
-CHECKS = (reachable, version, takes_messages, topology, arguments, readers, backlog, dead_letters)
+@check(
+    "broker.alarms",
+    way_out="Give the broker more of it, or set its limit to what it may take; until then it takes no messages.",
+)
+def alarms(seen: Seen) -> Verdict:
+    """The broker has no alarm."""
+    return unless([f"too little {what}" for what in _management(seen).alarms], "none")
+
+
+@check(
+    "broker.policies",
+    way_out="Take it out of the policy, or give the policy a pattern that leaves our queues out. A limit with `reject-publish` drops nothing.",
+)
+def policies(seen: Seen) -> Verdict:
+    """No policy lets a queue drop what is in it."""
+    management = _management(seen)
+    problems = [
+        f"{policy.name} lets {queue} drop messages: {', '.join(dropping)}"
+        for queue in known(seen.broker).queues
+        for policy in _in_force(queue, management.policies)
+        if (dropping := _dropping(policy))
+    ]
+    return unless(problems, f"of {len(management.policies)}")
+
+
+CHECKS = (
+    reachable,
+    version,
+    takes_messages,
+    alarms,
+    topology,
+    arguments,
+    policies,
+    readers,
+    backlog,
+    dead_letters,
+)
+
+
+def _management(seen: Seen) -> ManagementFacts:
+    """Return what the plugin showed.
+
+    Raises:
+        Skipped: it showed nothing; where it should have, that is said.
+    """
+    known(seen.broker)
+    if isinstance(seen.management, Unseen):
+        raise Skipped(seen.management.reason)
+    return seen.management
+
+
+def _in_force(queue: str, policies: Sequence[Policy]) -> list[Policy]:
+    """Return the policies that a queue has: of each sort the one with the highest priority."""
+    fitting = [
+        policy
+        for policy in policies
+        if policy.applies_to in {"all", "queues", "quorum_queues"} and re.search(policy.pattern, queue)
+    ]
+    sorts = ([each for each in fitting if each.by_operator is sort] for sort in (False, True))
+    return [max(sort, key=lambda policy: policy.priority) for sort in sorts if sort]
+
+
+def _dropping(policy: Policy) -> list[str]:
+    """Return what in a policy drops messages that nobody has handled."""
+    harmful = DROPPING
+    if str(policy.definition.get("overflow", "")).startswith("reject-publish"):
+        harmful -= LENGTHS
+    found = sorted(harmful & set(policy.definition))
+    limit = policy.definition.get("delivery-limit")
+    fewest = WORK_QUEUE["x-delivery-limit"]
+    return [*found, f"delivery-limit {limit}"] if isinstance(limit, int) and 0 <= limit < fewest else found

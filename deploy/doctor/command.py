@@ -25,6 +25,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="URL",
     help="The endpoint that Sonos was given; as often as needed.",
 )
+@click.option(
+    "--management",
+    metavar="URL",
+    help="Where the broker's management plugin is, such as http://broker:15672: for its policies and alarms.",
+)
 @click.option("--strings", type=_FILE, help="The i18next file that Sonos was given.")
 @click.option(
     "--replicas",
@@ -48,6 +53,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def doctor(
     *,
     registered: tuple[str, ...],
+    management: str | None,
     strings: Path | None,
     replicas: int,
     ca_file: str | None,
@@ -62,6 +68,7 @@ def doctor(
     """
     told = Told(
         registered=registered,
+        management=management,
         strings=texts.read(strings.read_bytes()) if strings else None,
         replicas=replicas,
         ca_file=ca_file,

@@ -12,6 +12,7 @@ from deploy.check.probe import Options
 from deploy.check.report import Mode
 from deploy.check.run import CannotRun, run, ssl_for
 from deploy.doctor.look_keys import look_at_keys
+from deploy.doctor.look_management import look_at_management
 from deploy.doctor.look_providers import look_at_providers
 from deploy.doctor.seen import PublicFacts, Seen, Told, Unseen
 from shared import bootstrap
@@ -52,6 +53,7 @@ async def look(settings: Settings, told: Told, say: Say = lambda what: None) -> 
         public=public,
         database=database,
         broker=broker,
+        management=await look_at_management(told.management, settings.broker_url.get_secret_value()),
         keys=key_facts,
         providers=await look_at_providers(settings),
     )

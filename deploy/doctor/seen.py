@@ -37,6 +37,8 @@ class Told:
     replicas: int = 2
     """How many run of each service."""
     ca_file: str | None = None
+    management: str | None = None
+    """Where the broker's management plugin is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,28 @@ class PublicFacts:
     """SMAPI endpoint -> what it answered instead of SMAPI; empty where it is SMAPI."""
     tls: tuple[Outcome, ...]
     """What `latchkey check` found on the way there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy of the broker, or of whoever operates it for others."""
+
+    name: str
+    pattern: str
+    applies_to: str
+    priority: int
+    by_operator: bool
+    definition: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagementFacts:
+    """What a broker shows by its management plugin alone."""
+
+    policies: tuple[Policy, ...]
+    """Those of our virtual host."""
+    alarms: tuple[str, ...]
+    """What there is too little of: `memory`, `disk`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +128,7 @@ class Seen:
     public: PublicFacts | Unseen
     database: DatabaseFacts | Unseen
     broker: BrokerFacts | Unseen
+    management: ManagementFacts | Unseen
     keys: KeyFacts | Unseen
     providers: tuple[ProviderFacts, ...]
 

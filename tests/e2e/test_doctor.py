@@ -23,6 +23,7 @@ from tests.integration.test_database_roles import GATEWAY, PASSWORD, _apply_role
 from tests.play.operator import EMBEDDED, System, deployment
 from tests.services.keeper import Keeper
 from tests.services.postgres import PostgresServer
+from tests.services.rabbit import RabbitServer
 
 PREFIX = "LATCHKEY_"
 
@@ -36,7 +37,7 @@ def durable_postgres(keeper: Keeper) -> Iterator[PostgresServer]:
 
 
 async def test_doctor_finds_what_is_broken_and_nothing_else(
-    durable_postgres: PostgresServer, rabbit_url: str, tmp_path: Path
+    durable_postgres: PostgresServer, rabbit_server: RabbitServer, rabbit_url: str, tmp_path: Path
 ) -> None:
     """As the gateway's role with the gateway's keys; then, with everything broken at once, each thing by its own line."""
     from shared.storage.migrate import upgrade
@@ -48,11 +49,13 @@ async def test_doctor_finds_what_is_broken_and_nothing_else(
         await system.ready()
         gateway = with_own_rights(system)
         report = tmp_path / "report.json"
-        output = await gateway.run("doctor", "--registered", system.endpoint, "--json", str(report))
+        told = ("--registered", system.endpoint, "--management", rabbit_server.management)
+        output = await gateway.run("doctor", *told, "--json", str(report))
         healthy = json.loads(report.read_text())
         system.processes[0].stop()
     await break_database(database_url)
     await break_broker(rabbit_url)
+    rabbit_server.set_policy(rabbit_url, "short", pattern="^token[.]mint$", definition={"max-length": 10})
     break_keys(Path(gateway.environment["LATCHKEY_KEYS_DIR"]))
     settings = load(
         **{
@@ -61,11 +64,15 @@ async def test_doctor_finds_what_is_broken_and_nothing_else(
             if name.startswith(PREFIX)
         }
     )
-    seen = await look(settings, Told(registered=("https://elsewhere.example.com/smapi",)))
+    told_now = Told(registered=("https://elsewhere.example.com/smapi",), management=rabbit_server.management)
+    seen = await look(settings, told_now)
     found = {line.check_id: line.said for line in findings(lines(seen))}
 
     assert healthy["healthy"], output
     assert "PostgreSQL, as latchkey_gateway" in output
+    assert {"tls", "strings", "providers"} == {
+        line["id"].partition(".")[0] for line in healthy["checks"] if line["state"] == "skipped"
+    }
     assert {
         "public.reachable",
         "public.registered",
@@ -74,6 +81,7 @@ async def test_doctor_finds_what_is_broken_and_nothing_else(
         "database.durable",
         "broker.topology",
         "broker.arguments",
+        "broker.policies",
         "broker.readers",
         "broker.dead-letters",
         "keys.modes",
@@ -82,6 +90,7 @@ async def test_doctor_finds_what_is_broken_and_nothing_else(
     assert "latchkey_gateway may INSERT ON grants, and should not" in found["database.rights"]
     assert "latchkey_gateway: statement_timeout is not set" in found["database.limits"]
     assert "x-queue-type" in found["broker.arguments"]
+    assert "short lets token.mint drop messages: max-length" == found["broker.policies"]
     assert "no queue auth.notice" in found["broker.topology"]
     shown = output + as_json(lines(seen)) + repr(seen)
     assert not [secret for secret in secrets_of(system) if secret in shown]

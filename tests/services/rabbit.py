@@ -1,6 +1,7 @@
 """What a test does with a RabbitMQ: takes a virtual host of its own; stops or kills a broker of its own."""
 
 import http.client
+import json
 import os
 import secrets
 import subprocess
@@ -82,16 +83,31 @@ class RabbitServer:
         assert self._control is not None, "this broker is shared; ask for the fixture own_rabbit"
         self._control(act)
 
+    @property
+    def management(self) -> str:
+        """Return where its management plugin is, without user and password."""
+        parts = urlsplit(self._facts["management"])
+        return f"{parts.scheme}://{parts.hostname}:{parts.port}"
+
+    def set_policy(self, url: str, name: str, *, pattern: str, definition: Mapping[str, object]) -> None:
+        """Set a policy for the queues of a virtual host; it goes with the virtual host."""
+        vhost = quote(urlsplit(url).path[1:], safe="")
+        policy = {"pattern": pattern, "definition": definition, "apply-to": "queues", "priority": 0}
+        self._send("PUT", f"/api/policies/{vhost}/{name}", json.dumps(policy))
+
     def _manage(self, method: str, vhost: str) -> None:
         """Create or delete a virtual host over HTTP: a few milliseconds, where the command-line tool takes a second."""
+        self._send(method, f"/api/vhosts/{quote(vhost, safe='')}")
+
+    def _send(self, method: str, path: str, body: str | None = None) -> None:
         parts = urlsplit(self._facts["management"])
         credentials = b64encode(f"{parts.username}:{parts.password}".encode()).decode()
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         try:
-            headers = {"Authorization": f"Basic {credentials}"}
-            connection.request(method, f"/api/vhosts/{quote(vhost, safe='')}", headers=headers)
+            headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+            connection.request(method, path, body=body, headers=headers)
             status = connection.getresponse().status
         finally:
             connection.close()
         if status not in {http.HTTPStatus.CREATED, http.HTTPStatus.NO_CONTENT}:
-            raise ServiceFailed(f"{method} of virtual host {vhost} was answered with {status}")
+            raise ServiceFailed(f"{method} {path} was answered with {status}")

@@ -8,7 +8,16 @@ from deploy.check import tls_checks
 from deploy.check.report import Outcome
 from deploy.check.report import State as Checked
 from deploy.doctor.rights import rights_in, roles_sql, settings_in
-from deploy.doctor.seen import KeyFacts, KeyFile, ProviderFacts, PublicFacts, Seen, Told
+from deploy.doctor.seen import (
+    KeyFacts,
+    KeyFile,
+    ManagementFacts,
+    Policy,
+    ProviderFacts,
+    PublicFacts,
+    Seen,
+    Told,
+)
 from deploy.sonos import strings
 from shared.bus.inspection import BrokerFacts, QueueFacts
 from shared.messages import WORK
@@ -71,6 +80,19 @@ HEALTHY = Seen(
         work=tuple(WORK),
         dead=DEAD,
         takes_messages=True,
+    ),
+    management=ManagementFacts(
+        policies=(
+            Policy(
+                name="other",
+                pattern="^other",
+                applies_to="all",
+                priority=9,
+                by_operator=False,
+                definition={"expires": 1000},
+            ),
+        ),
+        alarms=(),
     ),
     keys=KeyFacts(
         folder="/etc/latchkey/keys",

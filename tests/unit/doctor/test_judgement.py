@@ -7,7 +7,7 @@ import pytest
 from deploy.check.report import State as Checked
 from deploy.doctor.lines import State
 from deploy.doctor.render import as_json, findings
-from deploy.doctor.seen import KeyFacts, KeyFile, ProviderFacts, PublicFacts, Seen, Told, Unseen
+from deploy.doctor.seen import KeyFacts, KeyFile, Policy, ProviderFacts, PublicFacts, Seen, Told, Unseen
 from deploy.doctor.table import CHECKS, lines
 from shared.bus.inspection import BrokerFacts, QueueFacts
 from shared.storage.inspection import DatabaseFacts, ServerFacts
@@ -50,6 +50,22 @@ def services(**service: object) -> Seen:
     return replace(HEALTHY, settings=settings_with(services={"default": service}))
 
 
+def policies(*definitions: dict[str, object], by_operator: bool = False, applies_to: str = "queues") -> Seen:
+    """Let policies apply to the queue auth.link, the later ones with more weight."""
+    made = [
+        Policy(
+            name=f"p{number}",
+            pattern="^auth[.]link$",
+            applies_to=applies_to,
+            priority=number,
+            by_operator=by_operator,
+            definition=definition,
+        )
+        for number, definition in enumerate(definitions)
+    ]
+    return but("management", policies=tuple(made))
+
+
 WRONG, WARN = State.WRONG, State.WARN
 CASES: list[tuple[str, State, str, Seen]] = [
     ("public.reachable", WRONG, "does not answer", replace(HEALTHY, public=FAILED)),
@@ -78,6 +94,10 @@ CASES: list[tuple[str, State, str, Seen]] = [
     ("broker.reachable", WRONG, "does not answer", replace(HEALTHY, broker=FAILED)),
     ("broker.version", WRONG, "3.9.13 is older", but("broker", version="3.9.13")),
     ("broker.takes-messages", WRONG, "did not confirm", but("broker", takes_messages=False)),
+    ("broker.alarms", WRONG, "too little disk", but("management", alarms=("disk",))),
+    ("broker.policies", WRONG, "p0 lets auth.link drop messages: max-length, message-ttl", policies({"max-length": 9, "message-ttl": 9})),
+    ("broker.policies", WRONG, "p0 lets auth.link drop messages: delivery-limit 20", policies({"delivery-limit": 20}, by_operator=True)),
+    ("broker.policies", WRONG, "p1 lets auth.link drop messages: expires", policies({"queue-leader-locator": "balanced"}, {"expires": 9})),
     ("broker.topology", WRONG, "no exchange latchkey", but("broker", missing_exchanges=("latchkey",))),
     ("broker.topology", WRONG, "no queue auth.link", queue("auth.link", QueueFacts(is_there=False))),
     ("broker.arguments", WRONG, "auth.link: inequivalent", queue("auth.link", QueueFacts(is_there=True, consumers=1, complaint="inequivalent"))),
@@ -137,6 +157,31 @@ def test_what_the_checks_of_tls_find_is_shown() -> None:
         ("tls.curve", WRONG),
         ("tls.old-versions", WARN),
     } == {(line.check_id, line.state) for line in findings(lines(found))}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        policies({"max-length": 9, "overflow": "reject-publish"}),
+        policies({"delivery-limit": 1000}),
+        policies({"delivery-limit": -1}),
+        policies({"expires": 9}, {"queue-leader-locator": "balanced"}),
+        policies({"expires": 9}, applies_to="streams"),
+    ],
+    ids=["refuses new ones", "as many", "endless", "outweighed", "of others"],
+)
+def test_policies_that_drop_nothing_are_no_finding(seen: Seen) -> None:
+    """Limits that refuse, weaker policies, and those that are for others."""
+    assert [] == findings(lines(seen))
+
+
+def test_policies_are_not_seen_without_the_plugin() -> None:
+    """Whoever does not say where it is, is told how to; one that does not let us in says why."""
+    for reason in ("say where", "answers 401"):
+        seen = replace(HEALTHY, management=Unseen(reason=reason, is_failure=True))
+        states = {line.check_id: (line.state, line.said) for line in lines(seen)}
+
+        assert (State.SKIPPED, reason) == states["broker.policies"] == states["broker.alarms"]
 
 
 def test_limits_of_roles_are_all_there_is_behind_a_pooler() -> None:
