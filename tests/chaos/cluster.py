@@ -3,13 +3,17 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import secrets
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aio_pika
+import aiohttp
 import structlog
 
 from shared.storage.migrate import upgrade
@@ -17,27 +21,57 @@ from tests.chaos.households import Household
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxies import Cable, cable
 from tests.play.database import execute
+from tests.play.forger import Forger, forging
 from tests.play.operator import Process, System, add_account, deployment
 from tests.services.keeper import Keeper
 from tests.services.postgres import PostgresServer
 from tests.services.rabbit import RabbitServer
 
-SETTLE_SECONDS = 90.0
-"""How long, after a fault has ended, households may take until everything is well again."""
+SETTLE_SECONDS = 240.0
+"""How long, after a fault has ended, households may take until everything is well again; on a quiet machine it is seconds."""
+START_SECONDS = 180.0
+"""How long six processes may take to start together; alone on a machine they need five."""
 ARRIVAL_SECONDS = 12.0
 """Households come one after the other in this time, so that a fault meets them in every state."""
 ACCOUNTS = 4
 """So many people share the households: two of them linking at a time is a case of its own."""
 SERVICES = ("gateway", "gateway", "auth_worker", "auth_worker", "token_worker", "token_worker")
+SETTINGS = {
+    # All households come from one address, and sign in within seconds.
+    "LATCHKEY_LINK__MAX_PASSWORD_FAILURES": "100",
+    "LATCHKEY_LOG_LEVEL": "info",
+}
 TRACEBACK = "Traceback (most recent call last)"
+PROVIDER, CLIENT_SECRET = "corp", "canary-client-secret-of-corp"
+DATABASE_PASSWORD = "canary-database-password"
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What a system is made of."""
+
+    settings: Sequence[tuple[str, str]] = ()
+    """Names and values, on top of `SETTINGS`."""
+    pgbouncer: bool = False
+    """Whether the way to the database leads through PgBouncer in transaction mode."""
+    provider: bool = False
+    """Whether people may also sign in at an identity provider, `corp`, who is asked again whether they are there."""
+
+
+PLAIN = Stage()
+WITH_PROVIDER = Stage(provider=True, settings=(("LATCHKEY_LOG_LEVEL", "debug"),))
+"""People sign in at an identity provider, too, and everything is logged that can be."""
+BRIEF_CODES = Stage(settings=(("LATCHKEY_LINK__LIFETIME", "60"),))
+"""Link codes that live for a minute, and a minute of grace."""
 
 
 @dataclass(kw_only=True)
 class Cluster:
     """The whole system, with its hands on every plug."""
 
+    keeper: Keeper
     system: System
     postgres: PostgresServer
     rabbit: RabbitServer
@@ -47,9 +81,16 @@ class Cluster:
     """To the database and to the broker, for one process that is struck."""
     database_url: str
     """Straight to the server, for who looks at the rows."""
+    forger: Forger
+    """The identity provider, if the stage has one."""
+    ledger: Ledger = field(default_factory=Ledger)
     begins_again: bool = False
     """Whether households may begin again when their link has failed."""
-    ledger: Ledger = field(default_factory=Ledger)
+    surroundings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Service -> what else is in the environment of its processes from their next start on."""
+    opened: list[str] = field(default_factory=list)
+    """Servers that an experiment has had started."""
+    _read: dict[Path, int] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def start(self, service: str) -> None:
@@ -72,6 +113,19 @@ class Cluster:
         self.system.processes.pop()
         return process
 
+    async def ready_victim(self, service: str) -> Process:
+        """Start such a process, and wait until it is at work."""
+        process = self.start_victim(service)
+        async with asyncio.timeout(START_SECONDS):
+            if service == "gateway":
+                async with aiohttp.ClientSession() as http:
+                    while not await self.system.is_ready(http, self.system.gateways[0]):
+                        await asyncio.sleep(0.05)
+            else:
+                while "worker started" not in process.log.read_text():
+                    await asyncio.sleep(0.05)
+        return process
+
     def kill(self, index: int) -> None:
         """Kill a process, and start another in its place, on the same port if it is a gateway."""
         process = self.system.processes[index]
@@ -81,7 +135,7 @@ class Cluster:
     def restarted(self, index: int) -> Process:
         """Start again what stood at this place."""
         service, name = SERVICES[index], f"{SERVICES[index]}-{next(self._numbers)}"
-        environment = {}
+        environment = dict(self.surroundings.get(service, {}))
         if service == "gateway":
             environment["LATCHKEY_LISTEN"] = self.system.gateways[index].removeprefix("http://")
         process = self.system.start(name, ("-m", service), **environment)
@@ -93,6 +147,17 @@ class Cluster:
         for process, kind in zip(self.system.processes, SERVICES, strict=False):
             if kind == service:
                 process.popen.send_signal(number)
+
+    def places(self, *services: str) -> list[int]:
+        """Return where the processes of some services stand."""
+        return [index for index, kind in enumerate(SERVICES) if kind in services]
+
+    def open_server(self, kind: str) -> tuple[str, dict[str, object]]:
+        """Have one more server started; return its name and its facts."""
+        name = f"{kind.split(maxsplit=1)[0]}-{secrets.token_hex(4)}"
+        facts = self.keeper.open(kind, name)
+        self.opened.append(name)
+        return name, facts
 
     @contextlib.contextmanager
     def fault(self) -> Iterator[None]:
@@ -141,42 +206,80 @@ class Cluster:
         )
         return len(rows)
 
+    async def dead_letters(self) -> int:
+        """Count the messages that were given up."""
+        async with await aio_pika.connect(self.rabbit.url) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("latchkey.dead", passive=True)
+            return int(queue.declaration_result.message_count or 0)
+
+    async def ready(self) -> None:
+        """Wait until every gateway says that links can be made."""
+        await self.system.ready(START_SECONDS)
+
+    async def look_whether_whole(self) -> None:
+        """Find whether the system is as it was before: every process there, and links can be made."""
+        try:
+            await self.ready()
+            self.system.expect_alive()
+        except (AssertionError, TimeoutError) as error:
+            self.ledger.surprise(f"the system is not whole afterwards: {error!r:.2000}")
+
     def look_at_logs(self) -> None:
-        """Find what may not stand in any log."""
-        for process in self.system.processes:
-            text = process.log.read_text(errors="replace")
+        """Find what may not stand in any log, of the living and of the dead, since it was last looked at."""
+        for log in sorted(self.system.folder.glob("*.log")):
+            text = log.read_bytes()[self._read.get(log, 0) :].decode(errors="replace")
+            self._read[log] = log.stat().st_size
             if TRACEBACK in text:
                 place = text.index(TRACEBACK)
                 self.ledger.surprise(
-                    f"traceback in the log of {process.name}: {text[max(0, place - 400) : place + 1500]}"
+                    f"traceback in the log of {log.stem}: {text[max(0, place - 400) : place + 1500]}"
                 )
 
 
 @contextlib.asynccontextmanager
-async def open_cluster(
-    keeper: Keeper, *, settings: dict[str, str], begins_again: bool = False
-) -> AsyncIterator[Cluster]:
-    """Start servers, cables and processes; in the end stop all of it, whatever state it is in."""
-    names = {kind: f"{kind}-{secrets.token_hex(4)}" for kind in ("postgres", "rabbit")}
-    facts = {kind: await asyncio.to_thread(keeper.open, kind, name) for kind, name in names.items()}
-    postgres = PostgresServer(facts["postgres"], lambda act: keeper.order(act, names["postgres"]))
-    rabbit = RabbitServer(facts["rabbit"], lambda act: keeper.order(act, names["rabbit"]))
+async def open_cluster(keeper: Keeper, stage: Stage, *, broker: str) -> AsyncIterator[Cluster]:
+    """Start servers, cables and processes; in the end stop all of it, whatever state it is in.
+
+    Args:
+        broker: which kind of RabbitMQ, as the keeper knows it.
+    """
+    names = {kind: f"{kind.split()[0]}-{secrets.token_hex(4)}" for kind in ("postgres", broker)}
+    opened = [*names.values()]
     try:
+        facts = {kind: await asyncio.to_thread(keeper.open, kind, name) for kind, name in names.items()}
+        postgres = PostgresServer(facts["postgres"], lambda act: keeper.order(act, names["postgres"]))
+        rabbit = RabbitServer(facts[broker], lambda act: keeper.order(act, names[broker]))
         database_url = await asyncio.to_thread(postgres.migrated_database, _migrate)
+        database_url = _with_password(database_url)
+        way, settings = database_url, {**SETTINGS, **dict(stage.settings)}
+        if stage.pgbouncer:
+            opened.append(f"pgbouncer-{secrets.token_hex(4)}")
+            pooler = await asyncio.to_thread(keeper.open, f"pgbouncer of {postgres.url}", opened[-1])
+            way = _with_password(
+                urlsplit(database_url)._replace(netloc=urlsplit(pooler["url"]).netloc).geturl()
+            )
+            settings["LATCHKEY_DATABASE_PGBOUNCER"] = "true"
         async with (
-            cable(database_url) as to_postgres,
+            forging() as forger,
+            cable(way) as to_postgres,
             cable(rabbit.url) as to_rabbit,
-            cable(database_url) as victim_to_postgres,
+            cable(way) as victim_to_postgres,
             cable(rabbit.url) as victim_to_rabbit,
         ):
+            if stage.provider:
+                settings |= _providers(forger)
             with (
                 tempfile.TemporaryDirectory(prefix="latchkey-chaos-") as folder,
                 _deployed(Path(folder), to_postgres.url, to_rabbit.url, settings) as system,
             ):
+                # Whoever prepares and looks takes no part in the faults.
+                system.database_url = database_url
                 for number in range(ACCOUNTS):
                     name, password = account(number)
                     await add_account(system, name, password)
                 cluster = Cluster(
+                    keeper=keeper,
                     system=system,
                     postgres=postgres,
                     rabbit=rabbit,
@@ -184,23 +287,46 @@ async def open_cluster(
                     rabbit_cable=to_rabbit,
                     victim_cables=(victim_to_postgres, victim_to_rabbit),
                     database_url=database_url,
-                    begins_again=begins_again,
+                    forger=forger,
+                    opened=opened,
                 )
                 for service in SERVICES:
                     cluster.start(service)
-                await system.ready()
+                await system.ready(START_SECONDS)
                 yield cluster
-                cluster.look_at_logs()
     finally:
-        for name in names.values():
+        for name in opened:
             await asyncio.to_thread(keeper.order, "close", name)
+
+
+def _with_password(database_url: str) -> str:
+    """Return the address with a password, which nobody asks for and nobody may tell."""
+    parts = urlsplit(database_url)
+    return parts._replace(
+        netloc=f"{parts.username}:{DATABASE_PASSWORD}@{parts.hostname}:{parts.port}"
+    ).geturl()
+
+
+def _providers(forger: Forger) -> dict[str, str]:
+    """Let people sign in at the forger, too, and have it asked again whether they are there."""
+    corp = {
+        "type": "oidc",
+        "title": "Corp",
+        "issuer": forger.issuer,
+        "client_id": "latchkey",
+        "client_secret": CLIENT_SECRET,
+        "keep_tokens": True,
+    }
+    return {
+        "LATCHKEY_PROVIDERS": json.dumps({"local": {"type": "local", "title": "Own"}, PROVIDER: corp}),
+        "LATCHKEY_RECHECK": json.dumps({PROVIDER: {"every": 1}}),
+    }
 
 
 @contextlib.contextmanager
 def _deployed(folder: Path, database_url: str, broker_url: str, settings: dict[str, str]) -> Iterator[System]:
     """A deployment whose processes are ended the hard way: how well they end in peace is tested elsewhere."""
-    extra = {"LATCHKEY_LOG_LEVEL": "info", **settings}
-    with deployment(folder, database_url=database_url, broker_url=broker_url, extra=extra) as system:
+    with deployment(folder, database_url=database_url, broker_url=broker_url, extra=settings) as system:
         try:
             yield system
         finally:

@@ -14,13 +14,14 @@ import aiohttp
 from lxml import etree
 
 from tests.chaos.ledger import Ledger
-from tests.play.person import Person
+from tests.play.person import Page, Person
 from tests.play.sonos import Answer, Link, Pair, Sonos, pair_of
 
 AGAIN_SECONDS = 0.2
 """Between two tries; Sonos waits longer, people do not."""
 CALL_SECONDS = 20.0
 """Sonos's own patience."""
+OWN = "Continue with Own"
 MAY_PASS = {"Server.ServiceUnavailable", "Client.NOT_LINKED_RETRY"}
 """Faults that ask to come again, and end nothing."""
 
@@ -29,6 +30,15 @@ T = TypeVar("T")
 
 class LinkFailed(Exception):
     """The link's time is over, in an experiment where that may be."""
+
+
+def new_http() -> aiohttp.ClientSession:
+    """Return what Sonos speaks HTTP with: a new connection for each call, so that calls go to whichever gateway is there."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
+        connector=aiohttp.TCPConnector(force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
 
 
 class Household:
@@ -55,12 +65,7 @@ class Household:
         """Wait *after* seconds; link, use and refresh until told to stop; then prove that the pair still opens the service."""
         await asyncio.sleep(after)
         self._ledger.attempted.add(self.name)
-        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-        # A new connection for each call, so that calls go to whichever gateway is there.
-        connector = aiohttp.TCPConnector(force_close=True)
-        async with aiohttp.ClientSession(
-            timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-        ) as http:
+        async with new_http() as http:
             pair = await self.link(http)
             self._ledger.acknowledged.add(self.name)
             while not self._stop.is_set():
@@ -75,10 +80,11 @@ class Household:
             try:
                 return await self._try_to_link(http)
             except LinkFailed:
-                self._ledger.facts.append("a household began again")
+                self._ledger.begun_again += 1
 
     async def _try_to_link(self, http: aiohttp.ClientSession) -> Pair:
         link = await self._until_done("getAppLink", lambda: self._sonos(http).get_app_link_answer(), _link_of)
+        self._ledger.note(link.code, link.device_id)
         person = asyncio.create_task(self._person(link))
         try:
             return await self._until_done("poll", lambda: self._sonos(http).poll(link), self._pair)
@@ -93,6 +99,9 @@ class Household:
             "refresh", lambda: self._sonos(http).call("refreshAuthToken", pair=pair), self._pair
         )
 
+    def _answered(self, operation: str, outcome: str, detail: str = "") -> None:
+        self._ledger.answered(operation, outcome, household=self.name, detail=detail)
+
     def _sonos(self, http: aiohttp.ClientSession) -> "_Sonos":
         return _Sonos(http, f"{next(self._gateways)}/smapi", household=self.name)
 
@@ -104,11 +113,11 @@ class Household:
             try:
                 answer = await ask()
             except (aiohttp.ClientError, TimeoutError, OSError):
-                self._ledger.answered(operation, "no answer")
+                self._answered(operation, "no answer")
             except (etree.XMLSyntaxError, AssertionError) as error:
                 self._ledger.surprise(f"{operation}: no SOAP: {error!r:.200}")
             else:
-                self._ledger.answered(operation, answer.fault or "ok")
+                self._answered(operation, answer.fault or "ok")
                 if answer.fault is None:
                     return read(answer)
                 if answer.fault == "Client.NOT_LINKED_FAILURE" and self._begins_again:
@@ -119,7 +128,8 @@ class Household:
 
     def _pair(self, answer: Answer) -> Pair:
         pair = pair_of(answer)
-        self._ledger.pairs[_numbers(pair.token)].add(f"{pair.token} {pair.key}")
+        self._ledger.note(pair.token, pair.key)
+        self._ledger.pairs[numbers_of(pair.token)].add(f"{pair.token} {pair.key}")
         return pair
 
     async def _person(self, link: Link) -> None:
@@ -131,8 +141,9 @@ class Household:
                     async with asyncio.timeout(CALL_SECONDS):
                         # The public address is one gateway's; people come through whichever is there.
                         path = link.reg_url.split("/", 3)[3]
-                        page = await person.open(f"{next(self._gateways)}/{path}")
-                        self._ledger.answered("page", "ok" if page.status < 500 else "try again")
+                        page = await sign_in_page(person, f"{next(self._gateways)}/{path}")
+                        self._ledger.note(*secrets_of(person, page))
+                        self._answered("page", "ok" if page.status < 500 else "try again", page.title)
                         if "Sign in" in page.buttons:
                             page = await person.press(page, "Sign in", name=name, password=password)
                         if "Allow" in page.buttons:
@@ -140,7 +151,7 @@ class Household:
                         if page.way_back:
                             return
                 except (aiohttp.ClientError, TimeoutError, OSError, etree.ParserError):
-                    self._ledger.answered("page", "no answer")
+                    self._answered("page", "no answer")
                 await asyncio.sleep(AGAIN_SECONDS)
 
 
@@ -161,11 +172,23 @@ class _Sonos(Sonos):
         )
 
 
+async def sign_in_page(person: Person, url: str) -> Page:
+    """Open the page of a link, and choose our own accounts where others may be chosen, too."""
+    page = await person.open(url)
+    return await person.follow(page, OWN) if OWN in page.links else page
+
+
+def secrets_of(person: Person, page: Page) -> list[str]:
+    """Return what a browser holds that nobody else may have."""
+    cookies = [cookie.value for cookie in person.http.cookie_jar if cookie.value]
+    return [*cookies, *map(str, page.tree.xpath('//input[@name="form_token"]/@value'))]
+
+
 def _link_of(answer: Answer) -> Link:
     return Link(reg_url=answer["regUrl"], code=answer["linkCode"], device_id=answer["linkDeviceId"])
 
 
-def _numbers(token: str) -> tuple[str, int, int]:
+def numbers_of(token: str) -> tuple[str, int, int]:
     """Return grant, family and generation, as the token names them."""
     payload = token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -12,6 +12,8 @@ stuck         households that neither got a pair nor were told why, although the
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+MOST_UNLUCKY = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
@@ -41,16 +43,32 @@ class Ledger:
     pairs: defaultdict[tuple[str, int, int], set[str]] = field(default_factory=lambda: defaultdict(set))
     """(grant, family, generation) -> the pairs that were given out for it."""
     surprises: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+    """Everything that was given to households and people, and to nobody else."""
+    begun_again: int = 0
+    """How often a household began again, where that may be."""
     facts: list[str] = field(default_factory=list)
     """What an experiment measured, in words."""
     seen: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Operation -> how it was answered while the fault lasted."""
+    last_words: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """Household -> operation -> how it was answered the last time."""
     during_fault: bool = False
 
-    def answered(self, operation: str, outcome: str) -> None:
-        """Note how an operation was answered."""
+    def answered(self, operation: str, outcome: str, *, household: str = "", detail: str = "") -> None:
+        """Note how an operation was answered; *detail* is for the last words of a household that gets stuck."""
+        self.last_words[household][operation] = f"{outcome} {detail}"
         if self.during_fault:
             self.seen[operation][outcome] += 1
+
+    def note(self, *secrets: str) -> None:
+        """Note what nobody else may ever see."""
+        self.secrets.update(secrets)
+
+    def words_of_the_unlucky(self) -> list[str]:
+        """Return what some of those heard last that got stuck or lost."""
+        unlucky = sorted(self.attempted - self.settled)[:MOST_UNLUCKY]
+        return [f"{name} heard last: {self.last_words[name]}" for name in unlucky]
 
     def surprise(self, what: str) -> None:
         """Note something that must never be."""

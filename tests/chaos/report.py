@@ -6,7 +6,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.experiments.base import Experiment, Result
+from tests.chaos.experiments.base import Experiment, Record, Result
 
 COLUMNS = ("attempted", "acknowledged", "ok", "lost", "duplicated", "unexpected", "stuck")
 OPERATIONS = {
@@ -16,6 +16,7 @@ OPERATIONS = {
     "guarded call": "a call of a linked household",
     "refresh": "a refresh",
 }
+MOST_FACTS = 8
 _NOTICE = "This page is made from the results of `make chaos`.\n"
 
 
@@ -28,59 +29,64 @@ def show_list(console: Console, experiments: Mapping[str, Experiment]) -> None:
         )
 
 
-def show(console: Console, result: Result) -> None:
-    """Print one result."""
+def show(console: Console, result: Result, place: str) -> None:
+    """Print one result; *place* says which of how many."""
     counts = " ".join(f"{name}={value}" for name, value in asdict(result.counts).items())
     verdict = "good" if result.is_good else "NOT GOOD"
+    experiment = result.experiment
+    console.print(f"[{place}] {experiment.number} {experiment.name}: {experiment.title}", markup=False)
     console.print(f"    {verdict} after {result.seconds:.0f} s: {counts}", markup=False)
     for line in (*result.facts, *result.surprises[:10]):
         console.print(f"    - {line}", markup=False)
 
 
-def show_table(console: Console, results: Sequence[Result]) -> None:
+def show_table(console: Console, records: Sequence[Record]) -> None:
     """Print all results side by side."""
-    table = Table("no.", "experiment", *COLUMNS, "verdict")
-    for result in results:
-        counts = asdict(result.counts)
-        verdict = "good" if result.is_good else "NOT GOOD"
-        numbers = [str(counts[name]) for name in COLUMNS]
-        table.add_row(str(result.experiment.number), result.experiment.name, *numbers, verdict)
+    table = Table("no.", "experiment", *COLUMNS, "seconds", "verdict")
+    for record in records:
+        verdict = "good" if record["good"] else "NOT GOOD"
+        numbers = [str(record[name]) for name in (*COLUMNS, "seconds")]
+        table.add_row(str(record["number"]), record["name"], *numbers, verdict)
     console.print(table)
+    good = sum(record["good"] for record in records)
+    console.print(f"{good} passed, {len(records) - good} failed")
 
 
-def matrix(results: Sequence[Result]) -> str:
+def matrix(records: Sequence[Record]) -> str:
     """Return the page: what is down, what still works, what a household sees."""
-    rows = [result for result in results if result.experiment.down]
+    rows = [record for record in records if record["down"]]
     lines = [
         "# What still works when something is down",
         "",
         _NOTICE,
         "Two gateways and two of each worker, while households link, browse and refresh without pause. Each cell says how calls",
         "were answered while the fault lasted: `ok`; `come again` (`Server.ServiceUnavailable`, which ends nothing) or",
-        "`pending` (`Client.NOT_LINKED_RETRY`); `no answer` is a connection that was refused or cut.",
+        "`pending` (`Client.NOT_LINKED_RETRY`); `no answer` is a connection that was refused or cut. A household that hears",
+        "`come again` asks again by itself, and a person sees a page that says so; nobody has to link again.",
         "",
         "| what is down | " + " | ".join(OPERATIONS.values()) + " | lost | doubled |",
         "|---" * (len(OPERATIONS) + 3) + "|",
     ]
-    for result in rows:
-        cells = [_cell(result.seen.get(operation, {})) for operation in OPERATIONS]
-        counts = result.counts
+    for record in rows:
+        cells = [_cell(record["seen"].get(operation, {})) for operation in OPERATIONS]
         lines.append(
-            f"| {result.experiment.down} | " + " | ".join(cells) + f" | {counts.lost} | {counts.duplicated} |"
+            f"| {record['down']} | " + " | ".join(cells) + f" | {record['lost']} | {record['duplicated']} |"
         )
     lines += [
         "",
         "## Every experiment",
         "",
-        "| no. | what is done | households | lost | doubled | out of place | stuck |",
+        "`out of place` counts answers that nobody may ever get, tracebacks, messages given up without a reason, and a system",
+        "that is not whole afterwards; `stuck` households that neither got a pair nor were told why.",
+        "",
+        "| no. | what is done | households | lost | doubled | out of place | stuck | what was measured |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|---|---|")
-    for result in results:
-        counts = result.counts
-        lines.append(
-            f"| {result.experiment.number} | {result.experiment.title} | {counts.attempted} | {counts.lost} "
-            f"| {counts.duplicated} | {counts.unexpected} | {counts.stuck} |"
-        )
+    lines += [
+        f"| {record['number']} | {record['title']} | {record['attempted']} | {record['lost']} | {record['duplicated']} "
+        f"| {record['unexpected']} | {record['stuck']} | {'; '.join(record['facts'][:MOST_FACTS])} |"
+        for record in records
+    ]
     return "\n".join(lines) + "\n"
 
 

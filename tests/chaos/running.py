@@ -1,43 +1,71 @@
-"""Runs one experiment from a whole system to a verdict."""
+"""Runs experiments, from whole systems to verdicts: one system after the other, and on each as many experiments as leave it whole."""
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable
 
-from tests.chaos.cluster import open_cluster
+from tests.chaos.cluster import Cluster, Stage, open_cluster
 from tests.chaos.experiments.base import Experiment, Result
+from tests.chaos.ledger import Ledger
 from tests.services.keeper import Keeper
 
-SETTINGS = {
-    # All households come from one address, and sign in within seconds.
-    "LATCHKEY_LINK__MAX_PASSWORD_FAILURES": "100",
-}
+
+async def run(
+    experiments: Iterable[Experiment], keeper: Keeper, *, households: int, broker: str = "rabbit"
+) -> AsyncGenerator[Result, None]:
+    """Run experiments, those of one stage after each other.
+
+    A system that was not left whole, or did something wrong, is thrown away, and the next experiment gets a new one.
+    """
+    waiting: dict[Stage, deque[Experiment]] = {}
+    for experiment in experiments:
+        waiting.setdefault(experiment.stage, deque()).append(experiment)
+    for stage, queue in waiting.items():
+        while queue:
+            async with open_cluster(keeper, stage, broker=broker) as cluster:
+                is_whole = True
+                while queue and is_whole:
+                    result = await _run_one(queue.popleft(), cluster, households)
+                    is_whole = result.experiment.leaves_whole and result.is_good
+                    yield result
 
 
-async def run(experiment: Experiment, keeper: Keeper, *, households: int) -> Result:
-    """Run one experiment, on servers and processes of its own."""
+async def _run_one(experiment: Experiment, cluster: Cluster, households: int) -> Result:
     started = time.monotonic()
-    async with (
-        asyncio.timeout(experiment.seconds),
-        open_cluster(
-            keeper,
-            settings={**SETTINGS, **experiment.settings},
-            begins_again=experiment.begins_again,
-        ) as cluster,
-    ):
-        if experiment.traffic:
-            async with cluster.traffic(households):
-                await experiment.inflict(cluster)
-        else:
-            await experiment.inflict(cluster)
-        if experiment.check:
-            await experiment.check(cluster)
-        cluster.look_at_logs()
-        counts = cluster.ledger.counts(duplicated=await cluster.duplicated())
+    cluster.ledger, cluster.begins_again = Ledger(), experiment.begins_again
+    try:
+        async with asyncio.timeout(experiment.seconds):
+            await _inflict(experiment, cluster, households)
+            duplicated = await cluster.duplicated()
+    except Exception as error:  # noqa: BLE001 (whatever it is, the other experiments go on)
+        duplicated = 0
+        cluster.ledger.surprise(f"not carried out to its end: {error!r:.2000}")
+    cluster.look_at_logs()
+    ledger = cluster.ledger
+    if ledger.begun_again:
+        ledger.facts.append(f"{ledger.begun_again} links were begun again")
+    ledger.facts += ledger.words_of_the_unlucky()
     return Result(
         experiment=experiment,
-        counts=counts,
+        counts=ledger.counts(duplicated=duplicated),
         seconds=time.monotonic() - started,
-        seen={operation: dict(outcomes) for operation, outcomes in cluster.ledger.seen.items()},
-        facts=tuple(cluster.ledger.facts),
-        surprises=tuple(cluster.ledger.surprises),
+        seen={operation: dict(outcomes) for operation, outcomes in ledger.seen.items()},
+        facts=tuple(ledger.facts),
+        surprises=tuple(ledger.surprises),
     )
+
+
+async def _inflict(experiment: Experiment, cluster: Cluster, households: int) -> None:
+    buried = await cluster.dead_letters()
+    if experiment.traffic:
+        async with cluster.traffic(households):
+            await experiment.inflict(cluster)
+    else:
+        await experiment.inflict(cluster)
+    if experiment.check:
+        await experiment.check(cluster)
+    await cluster.look_whether_whole()
+    buried = await cluster.dead_letters() - buried
+    if buried != experiment.buries:
+        cluster.ledger.surprise(f"{buried} messages were given up, and {experiment.buries} should be")

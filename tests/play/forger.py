@@ -8,7 +8,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,8 @@ from joserfc.jwk import Key, RSAKey
 from joserfc.jws import JWSRegistry
 
 Claims = dict[str, Any]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Trouble = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 @dataclass(kw_only=True)
@@ -49,10 +51,14 @@ class Forger:
     userinfo: Claims = field(default_factory=lambda: {"sub": "ann", "plan": "gold"})
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     """Path -> status and JSON to answer in place of the honest answer."""
+    trouble: Trouble | None = None
+    """Answers at the token endpoint, in place of the honest handler or around it."""
     requests: list[tuple[str, Claims, Claims]] = field(default_factory=list)
     """Path, form and headers of what was asked for."""
     said: list[str] = field(default_factory=list)
     """Every secret that was given out."""
+    states: list[str] = field(default_factory=list)
+    """Every state that people came with."""
     with_iss: bool = True
     refreshes: bool = True
 
@@ -95,6 +101,7 @@ class Forger:
 
     async def _authorize(self, request: web.Request) -> web.Response:
         asked = dict(request.query)
+        self.states.append(asked["state"])
         subject = request.cookies.get("who") or "ann"
         query = {"code": self.code_for(asked, subject), "state": asked["state"]}
         if self.with_iss:
@@ -158,11 +165,13 @@ async def forging() -> AsyncIterator[Forger]:
     forger = Forger()
 
     @web.middleware
-    async def noted(request: web.Request, handler: Any) -> web.StreamResponse:
+    async def noted(request: web.Request, handler: Handler) -> web.StreamResponse:
         forger.requests.append((request.path, dict(await request.post()), dict(request.headers)))
         if request.path in forger.answers:
             status, content = forger.answers[request.path]
             return web.json_response(content, status=status)
+        if request.path == "/token" and forger.trouble is not None:
+            return await forger.trouble(request, handler)
         return await handler(request)
 
     app = web.Application(middlewares=[noted])

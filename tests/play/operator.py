@@ -116,11 +116,11 @@ class System:
         self.gateways.append(f"http://127.0.0.1:{port}")
         return self.start(name, command, LATCHKEY_LISTEN=f"127.0.0.1:{port}")
 
-    async def ready(self) -> None:
+    async def ready(self, patience: float = PATIENCE) -> None:
         """Wait until every gateway says that links can be made."""
-        async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE):
+        async with aiohttp.ClientSession() as http, asyncio.timeout(patience):
             for gateway in self.gateways:
-                while not await self._is_ready(http, gateway):
+                while not await self.is_ready(http, gateway):
                     self.expect_alive()
                     await asyncio.sleep(0.05)
 
@@ -130,7 +130,8 @@ class System:
             status = process.popen.poll()
             assert status is None, f"{process.name} ended with {status}:\n{process.log.read_text()[-4000:]}"
 
-    async def _is_ready(self, http: aiohttp.ClientSession, gateway: str) -> bool:
+    async def is_ready(self, http: aiohttp.ClientSession, gateway: str) -> bool:
+        """Tell whether a gateway says that links can be made."""
         try:
             async with http.get(f"{gateway}/readyz") as response:
                 return response.status == 200

@@ -8,6 +8,8 @@ from urllib.parse import urljoin
 import aiohttp
 from lxml import html
 
+PATIENCE = 60.0
+"""Seconds for which a person looks at a page that says "One moment"."""
 NAME, PASSWORD = "ann", "canary-password-of-ann"
 
 
@@ -62,7 +64,7 @@ class Person:
 
     async def open(self, url: str) -> Page:
         """Open an address and wait until the page no longer says "One moment"."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 async with self.http.get(url) as response:
                     page = await _page(response)

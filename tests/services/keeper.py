@@ -28,7 +28,7 @@ from tests.services.external import ExternalPostgres, ExternalRabbit
 from tests.services.oidc_process import MockProcess, PanvaProcess
 from tests.services.pgbouncer_process import PgBouncerProcess
 from tests.services.postgres_process import DURABLE, PostgresProcess, StandbyProcess
-from tests.services.rabbit_process import RabbitProcess
+from tests.services.rabbit_process import Rabbit4Process, RabbitProcess
 from tests.services.system import (
     ServiceFailed,
     ServiceMissing,
@@ -179,6 +179,7 @@ KINDS: dict[str, Callable[..., Server]] = {
     "durable postgres": partial(PostgresProcess, settings=DURABLE),
     "external postgres": ExternalPostgres,
     "rabbit": RabbitProcess,
+    "rabbit 4": Rabbit4Process,
     "external rabbit": ExternalRabbit,
     "panva": PanvaProcess,
     "mock": MockProcess,

@@ -50,7 +50,7 @@ class RabbitServer:
         """Run RabbitMQ's command-line tool on this broker and return what it prints; takes about 0.4 seconds."""
         assert "rabbitmqctl" in self._facts, "this broker is not ours; ask for the fixture own_rabbit"
         done = subprocess.run(
-            [self._facts["rabbitmqctl"], "--quiet", *arguments],
+            [*self._facts["rabbitmqctl"], "--quiet", *arguments],
             check=False,
             cwd="/",
             env={"PATH": os.environ["PATH"], **self._facts["environment"]},

@@ -9,11 +9,13 @@ node starts for itself stays behind for ever.
 import base64
 import http.client
 import os
+import pwd
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.services.system import (
@@ -47,7 +49,7 @@ class RabbitProcess:
 
     def __init__(self, folder: Path) -> None:
         self._user = service_user("rabbitmq", HINT)
-        self._bin = _programs()
+        self._bin = self._programs()
         self._epmd_program = _epmd()
         self._folder = folder
         self._output = folder / "output.log"
@@ -73,14 +75,14 @@ class RabbitProcess:
             "management": f"http://guest:guest@127.0.0.1:{self._management}",
             "data": str(self._folder / "data"),
             "logs": str(self._folder / "log"),
-            "rabbitmqctl": str(self._bin / "rabbitmqctl"),
-            "user": self._user,
+            "rabbitmqctl": self._command("rabbitmqctl"),
+            "user": self._starter,
             "environment": self._environment,
         }
 
     def start(self) -> None:
         """Start the node and wait until it takes connections and new virtual hosts."""
-        self._process = self._launch([self._bin / "rabbitmq-server"])
+        self._process = self._launch(self._command("rabbitmq-server"), user=self._starter)
         wait_until(self._is_ready, process=self._process, seconds=START_SECONDS, log=self._output)
 
     def stop(self) -> None:
@@ -115,11 +117,27 @@ class RabbitProcess:
             (self._folder / name).write_text(text)
         hand_over(self._folder, self._user)
         self._environment = _environment(self._folder, distribution, epmd)
-        self._epmd = self._launch([self._epmd_program, "-address", "127.0.0.1", "-port", str(epmd)])
+        epmd_command = [str(self._epmd_program), "-address", "127.0.0.1", "-port", str(epmd)]
+        self._epmd = self._launch(epmd_command, user=self._user)
 
-    def _launch(self, command: list[str | Path]) -> subprocess.Popen[bytes]:
+    @property
+    def _starter(self) -> str | None:
+        """Who starts RabbitMQ's programs."""
+        return self._user
+
+    def _programs(self) -> Path:
+        """Find the folder that has RabbitMQ's own scripts."""
+        found = find_program("rabbitmq-server", [Path("/usr/lib/rabbitmq/bin")])
+        if found is None:
+            raise ServiceMissing(HINT)
+        return found.parent
+
+    def _command(self, program: str) -> list[str]:
+        return [str(self._bin / program)]
+
+    def _launch(self, command: Sequence[str], *, user: str | None) -> subprocess.Popen[bytes]:
         return launch(
-            command, user=self._user, folder=self._folder, environment=self._environment, log=self._output
+            [*command], user=user, folder=self._folder, environment=self._environment, log=self._output
         )
 
     def _is_ready(self) -> bool:
@@ -147,6 +165,28 @@ class RabbitProcess:
         self._process = None
 
 
+class Rabbit4Process(RabbitProcess):
+    """A node of RabbitMQ 4, out of the folder that `rabbit4.sh` makes."""
+
+    @property
+    def _starter(self) -> str | None:
+        # Entering the folder takes root; inside, the server is the same user as ever.
+        return None
+
+    def _programs(self) -> Path:
+        root = Path(os.environ.get("LATCHKEY_TEST_CACHE", "/var/cache/latchkey-tests")) / "rabbitmq-4"
+        inside = Path("/usr/lib/rabbitmq/bin")
+        if self._user is None or not (root / inside.relative_to("/") / "rabbitmq-server").exists():
+            raise ServiceMissing("needs RabbitMQ 4: `tests/services/rabbit4.sh install` as root installs it")
+        return inside
+
+    def _command(self, program: str) -> list[str]:
+        owner = pwd.getpwnam(str(self._user))
+        script = Path(__file__).with_name("rabbit4.sh")
+        identity = f"{owner.pw_uid}:{owner.pw_gid}"
+        return [str(script), "run", identity, str(self._folder), *super()._command(program)]
+
+
 def _environment(folder: Path, distribution: int, epmd: int) -> dict[str, str]:
     """Return the variables that keep a node, and the tools that talk to it, inside *folder* and on loopback."""
     return {
@@ -167,14 +207,6 @@ def _environment(folder: Path, distribution: int, epmd: int) -> dict[str, str]:
         "RUNNING_UNDER_SYSTEMD": "true",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-
-
-def _programs() -> Path:
-    """Find the folder that has RabbitMQ's own scripts."""
-    found = find_program("rabbitmq-server", [Path("/usr/lib/rabbitmq/bin")])
-    if found is None:
-        raise ServiceMissing(HINT)
-    return found.parent
 
 
 def _epmd() -> Path:

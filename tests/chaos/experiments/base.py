@@ -1,10 +1,10 @@
 """What an experiment is, and what comes of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import PLAIN, Cluster, Stage
 from tests.chaos.ledger import Counts
 
 Inflict = Callable[[Cluster], Awaitable[None]]
@@ -23,12 +23,17 @@ class Experiment:
     """Whether every change has to pass it."""
     down: str | None = None
     """The row of the failure matrix that it fills, if any."""
-    settings: Mapping[str, str] = field(default_factory=dict)
+    stage: Stage = PLAIN
+    """What it needs of the system; experiments of one stage follow each other on one system."""
+    leaves_whole: bool = True
+    """Whether the next one may have the system: what is broken here is mended here, and looked at afterwards."""
+    buries: int = 0
+    """How many messages have to be among the dead letters that were not there before."""
     check: Inflict | None = None
     """Looks at the system when all households are at rest."""
     begins_again: bool = False
     """Whether households may be told that their link failed, and begin again; else that is a surprise."""
-    seconds: float = 300.0
+    seconds: float = 600.0
     """How long it may take at most."""
     traffic: bool = True
     """Whether households live while it is inflicted; else it brings its own."""
@@ -51,12 +56,13 @@ class Result:
         """Tell whether everything was as it has to be."""
         return self.counts.is_good
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> "Record":
         """Return it as JSON has it."""
         return {
             "number": self.experiment.number,
             "name": self.experiment.name,
             "title": self.experiment.title,
+            "down": self.experiment.down,
             "good": self.is_good,
             "seconds": round(self.seconds, 1),
             **asdict(self.counts),
@@ -65,6 +71,9 @@ class Result:
             "surprises": self.surprises,
         }
 
+
+Record = dict[str, Any]
+"""A result as JSON has it."""
 
 _TABLE: dict[str, Experiment] = {}
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import aio_pika
+import asyncpg
 
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import BRIEF_CODES, Cluster
 from tests.chaos.experiments.base import experiment
 from tests.chaos.proxies import Fault
 
@@ -76,7 +78,7 @@ async def unroutable(cluster: Cluster) -> None:
 @experiment(
     6,
     "The queue auth.link is deleted under its consumers; who had a link in it begins again when its time is over.",
-    settings={"LATCHKEY_LINK__LIFETIME": "60"},
+    stage=BRIEF_CODES,
     begins_again=True,
 )
 async def queue_deleted(cluster: Cluster) -> None:
@@ -95,10 +97,19 @@ async def broker_flaps(cluster: Cluster) -> None:
             await asyncio.sleep(0.5)
 
 
+POISON = (
+    b"not json",
+    json.dumps({"kind": "link.requested", "version": 999, "events": [{}]}).encode(),
+    b'{"kind": "link.requested", "version": 1, "events": [{"service": "' + b"x" * 1_000_000,
+    json.dumps({"kind": "link.requested", "version": 1, "events": [{"service": "default"}]}).encode(),
+)
+
+
 @experiment(
     7,
     "Messages that nobody can read, among good ones: no JSON, unknown version, huge, a field missing.",
     gate=True,
+    buries=len(POISON),
 )
 async def poison(cluster: Cluster) -> None:
     await asyncio.sleep(2)
@@ -109,18 +120,49 @@ async def poison(cluster: Cluster) -> None:
         for body in POISON:
             await exchange.publish(aio_pika.Message(body), routing_key="link.requested")
         await asyncio.sleep(8)
-        buried = (await channel.declare_queue("latchkey.dead", passive=True)).declaration_result.message_count
-    cluster.ledger.facts.append(f"{buried} of {len(POISON)} are among the dead letters")
-    if buried != len(POISON):
-        cluster.ledger.surprise(f"{buried} dead letters for {len(POISON)} messages that cannot be read")
 
 
-POISON = (
-    b"not json",
-    json.dumps({"kind": "link.requested", "version": 999, "events": [{}]}).encode(),
-    b'{"kind": "link.requested", "version": 1, "events": [{"service": "' + b"x" * 1_000_000,
-    json.dumps({"kind": "link.requested", "version": 1, "events": [{"service": "default"}]}).encode(),
+@experiment(
+    8,
+    "The broker takes a channel away after one second with a message in hand, and handlers wait for a lock for 15 seconds.",
 )
+async def hostile_consumer_timeout(cluster: Cluster) -> None:
+    marks = {log: log.stat().st_size for log in _broker_logs(cluster)}
+    await _set_timeouts(cluster, consumer=1_000, tick=500)
+    # Channels have the time-out that was set when they were opened.
+    cluster.rabbit_cable.reset()
+    await asyncio.sleep(3)
+    connection = await asyncpg.connect(cluster.database_url.replace("+asyncpg", ""))
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
+            with cluster.fault():
+                await asyncio.sleep(15)
+    finally:
+        await connection.close()
+    await asyncio.sleep(5)
+    told = b"".join(log.read_bytes()[marks.get(log, 0) :] for log in _broker_logs(cluster))
+    taken = sum(TIMED_OUT in line for line in told.splitlines())
+    cluster.ledger.facts.append(f"the broker ran out of patience {taken} times")
+    if not taken:
+        cluster.ledger.surprise("the broker never ran out of patience, so nothing was tested")
+    await _set_timeouts(cluster, consumer=1_800_000, tick=60_000)
+    cluster.rabbit_cable.reset()
+
+
+TIMED_OUT = b"imeout value used"
+"""In what RabbitMQ logs about a consumer that took too long (3.10: rabbit_channel; 4.3: rabbit_fifo)."""
+
+
+def _broker_logs(cluster: Cluster) -> list[Path]:
+    assert cluster.rabbit.logs is not None
+    return sorted(cluster.rabbit.logs.glob("*.log"))
+
+
+async def _set_timeouts(cluster: Cluster, *, consumer: int, tick: int) -> None:
+    """Set the broker's patience, and how often it looks at the clock, in milliseconds."""
+    for name, value in (("consumer_timeout", consumer), ("channel_tick_interval", tick)):
+        await _ctl(cluster, "eval", f"application:set_env(rabbit, {name}, {value}).")
 
 
 @experiment(
@@ -139,7 +181,7 @@ async def cold_start(cluster: Cluster) -> None:
     await asyncio.sleep(8)
     cluster.system.expect_alive()
     await asyncio.to_thread(cluster.postgres.start)
-    await cluster.system.ready()
+    await cluster.ready()
     async with cluster.traffic(8):
         await asyncio.sleep(3)
 

@@ -6,13 +6,10 @@ before and after each of these sendings, and all of them are tried, without a ho
 
 import asyncio
 from itertools import count
-from pathlib import Path
 
-import aiohttp
-
-from tests.chaos.cluster import SERVICES, Cluster, account
+from tests.chaos.cluster import Cluster, account
 from tests.chaos.experiments.base import experiment
-from tests.chaos.households import Household
+from tests.chaos.households import Household, new_http
 from tests.chaos.proxies import Strike
 
 SERVERS = ("database", "broker")
@@ -28,7 +25,7 @@ MOST_POINTS = 120
 )
 async def crash_points(cluster: Cluster) -> None:
     for service in ("auth_worker", "token_worker", "gateway"):
-        places = [index for index, kind in enumerate(SERVICES) if kind == service]
+        places = cluster.places(service)
         for place in places:
             # The victim stands alone where it can, so that it is the one that is spoken to.
             cluster.system.processes[place].kill()
@@ -39,14 +36,13 @@ async def crash_points(cluster: Cluster) -> None:
                 cluster.ledger.facts.append(f"{service}: {points} points {when} a word to the {server}")
         for place in places:
             cluster.system.processes[place] = cluster.restarted(place)
-        await cluster.system.ready()
+        await cluster.ready()
 
 
 async def _every_point(cluster: Cluster, service: str, server: str, *, before: bool) -> int:
     laid = cluster.victim_cables[SERVERS.index(server)]
     for at in count(1):
-        process = cluster.start_victim(service)
-        await _ready(cluster, service, process.log)
+        process = await cluster.ready_victim(service)
         strike = Strike(at=at, before=before, act=process.kill)
         laid.arm(strike)
         name = f"Sonos_{service}_{server}_{before}_{at}"
@@ -75,29 +71,9 @@ async def _live(cluster: Cluster, name: str) -> None:
     ledger = cluster.ledger
     household = Household(name, [cluster.system.gateways[0]], ledger, asyncio.Event(), account=account(0))
     ledger.attempted.add(name)
-    timeout = aiohttp.ClientTimeout(total=20)
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(
-        timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-    ) as http:
+    async with new_http() as http:
         pair = await household.link(http)
         ledger.acknowledged.add(name)
         pair = await household.use(http, pair)
         await household.use(http, pair)
         ledger.settled.add(name)
-
-
-async def _ready(cluster: Cluster, service: str, log: Path) -> None:
-    if service == "gateway":
-        async with aiohttp.ClientSession() as http, asyncio.timeout(60):
-            while True:
-                try:
-                    async with http.get(f"{cluster.system.gateways[0]}/readyz") as response:
-                        if response.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.05)
-    async with asyncio.timeout(60):
-        while "worker started" not in log.read_text():
-            await asyncio.sleep(0.05)

@@ -1,12 +1,14 @@
-"""PostgreSQL killed, silent, full, locked; and commits whose answer never comes."""
+"""PostgreSQL killed, silent, full, locked, pooled, and replaced by its standby; and commits whose answer never comes."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import asyncpg
 
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import Cluster, Stage
 from tests.chaos.experiments.base import experiment
 from tests.chaos.proxies import Fault
+from tests.play.database import execute
 
 
 @experiment(11, "One in twenty commits is carried out, and its answer lost.", gate=True)
@@ -72,3 +74,48 @@ async def table_locked(cluster: Cluster) -> None:
                 await asyncio.sleep(15)
     finally:
         await connection.close()
+
+
+@experiment(
+    16,
+    "The way to the database leads through PgBouncer in transaction mode, with three connections behind it; it is killed once.",
+    stage=Stage(pgbouncer=True),
+    down="PgBouncer, killed",
+)
+async def through_pgbouncer(cluster: Cluster) -> None:
+    (pooler,) = (name for name in cluster.opened if name.startswith("pgbouncer"))
+    await asyncio.sleep(15)
+    with cluster.fault():
+        await asyncio.to_thread(cluster.keeper.order, "kill", pooler)
+        await asyncio.sleep(4)
+    await asyncio.to_thread(cluster.keeper.order, "start", pooler)
+    await asyncio.sleep(4)
+
+
+@experiment(
+    17,
+    "The primary is killed, its synchronous standby is promoted, and the address leads there.",
+    leaves_whole=False,
+    down="PostgreSQL, until the standby is promoted",
+)
+async def failover(cluster: Cluster) -> None:
+    _, standby = await asyncio.to_thread(cluster.open_server, f"standby of {cluster.postgres.url}")
+    url = str(standby["url"])
+    primary = await asyncpg.connect(cluster.postgres.url)
+    try:
+        # Without this, what was acknowledged in the last moment may be lost with the primary, whoever uses it.
+        await primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        await primary.execute("SELECT pg_reload_conf()")
+        async with asyncio.timeout(60):
+            while not await primary.fetchval("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"):
+                await asyncio.sleep(0.05)
+    finally:
+        await primary.close()
+    await asyncio.sleep(4)
+    with cluster.fault():
+        await asyncio.to_thread(cluster.postgres.kill)
+        await asyncio.sleep(2)
+        await execute(url.replace("postgresql:", "postgresql+asyncpg:"), "SELECT pg_promote(true, 60)")
+    cluster.database_url = urlsplit(cluster.database_url)._replace(netloc=urlsplit(url).netloc).geturl()
+    cluster.postgres_cable.retarget(cluster.database_url)
+    await asyncio.sleep(4)

@@ -74,7 +74,7 @@ async def paused(cluster: Cluster) -> None:
 
 
 async def _away(cluster: Cluster, service: str, *, seconds: float) -> None:
-    places = [index for index, kind in enumerate(SERVICES) if kind == service]
+    places = cluster.places(service)
     for index in places:
         cluster.system.processes[index].kill()
     await asyncio.sleep(seconds)
