@@ -7,6 +7,7 @@ import structlog
 from auth_worker import app_approval, endings, household, legacy, recheck, webhook
 from auth_worker.codes import enter_code, name_link
 from auth_worker.context import AuthContext
+from auth_worker.observing import note_observed
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from auth_worker.tries import within_budget
@@ -27,6 +28,7 @@ from shared.messages import (
     LinkChanged,
     LinkDeclineRequested,
     LinkLoginSubmitted,
+    LinkObserved,
     LinkRequested,
     LinkVouched,
     NoticeDue,
@@ -82,7 +84,8 @@ async def open_link(message: LinkRequested, context: AuthContext) -> None:
         )
         if await transaction.insert_link(link):
             await _end_older(transaction, link, asked_seconds_ago=transaction.now - message.asked_at)
-            await transaction.audit(_audit("link.requested", link))
+            typed = {"typed": True} if message.typed_id else {}
+            await transaction.audit(_audit("link.requested", link, None, **typed))
             await name_link(transaction, message, link)
 
 
@@ -170,7 +173,10 @@ async def _record(message: LinkLoginSubmitted, judged: Judged, context: AuthCont
             await recheck.signed_in(transaction, account, brought_tokens=bool(identity and identity.tokens))
         moved = await _moved(transaction, link, message, account, context)
         await transaction.swap_link(link, moved)
-        detail = {"provider": message.provider} | ({"wait": judged.wait} if judged.wait else {})
+        detail: dict[str, str | int] = {"provider": message.provider}
+        detail |= {"wait": judged.wait} if judged.wait else {}
+        is_taken = account and (moved.account_id, moved.browser) != (account.account_id, message.browser)
+        detail |= {"taken": True} if is_taken else {}
         await transaction.audit(_audit(f"login.{outcome}", moved, account, **detail))
         return moved
 
@@ -265,6 +271,7 @@ HANDLERS: HandlerTable[AuthContext] = {
     EraseRequested: household.erase,
     SessionRequested: legacy.open_session,
     SessionUsed: Batched(legacy.note_used),
+    LinkObserved: Batched(note_observed),
     UpgradeRequested: legacy.upgrade,
     NoticeDue: webhook.deliver,
 }

@@ -20,6 +20,7 @@ from deploy.check.command import check
 from deploy.dead_commands import dead
 from deploy.doctor.command import doctor
 from deploy.grant_commands import grants
+from deploy.link_commands import links
 from deploy.options import DEFAULT_LISTEN, known_service
 from deploy.options import data_option as _data
 from deploy.options import explained as _explained
@@ -244,6 +245,7 @@ main.add_command(backup)
 main.add_command(restore)
 main.add_command(sonos)
 main.add_command(doctor)
+main.add_command(links)
 
 
 @main.group()

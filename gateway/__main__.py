@@ -77,9 +77,12 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
             content_servers=content_servers,
         )
         await bus.listen(context.gateway_id, results.receive)
+        telling = asyncio.create_task(context.tally.run(bus, context.gateway_id, context.clock))
         try:
             yield context
         finally:
+            telling.cancel()
+            await context.tally.tell(bus, context.gateway_id, everything=True)
             await sightings.drain()
 
 

@@ -12,6 +12,7 @@ from gateway.logins import Logins
 from gateway.results import Results
 from gateway.sightings import Sightings
 from gateway.smapi.shapes import Shapes
+from gateway.tally import Tally
 from shared.context import Context, Numbering
 from shared.keys import GatewayKeys
 from shared.storage.base import ReadStore
@@ -34,6 +35,7 @@ class GatewayContext(Context[ReadStore, GatewayKeys]):
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     shapes: Shapes = field(default_factory=Shapes)
     call_log: CallLog = field(default_factory=CallLog)
+    tally: Tally = field(default_factory=Tally)
 
     def correlation_id(self) -> str:
         """Return what a request is called in all logs."""

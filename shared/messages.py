@@ -12,6 +12,7 @@ import msgspec
 from shared.domain.limits import Counted
 from shared.domain.link import LinkState
 from shared.domain.revocation import Scope
+from shared.domain.sight import Sight
 from shared.domain.visit import Purpose
 
 
@@ -114,6 +115,27 @@ class AccountVouched(Event, frozen=True, kw_only=True):
     request_id: str
     vouched: bytes
     """A `Vouched`, sealed for auth_worker and bound to the request."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How often a gateway saw something of a link; see `Sighting`."""
+
+    sight: Sight
+    times: int
+    first_at: int
+    last_at: int
+    note: str = ""
+
+
+class LinkObserved(Event, frozen=True, kw_only=True):
+    """All that a gateway has seen of a link so far; told now and then, best effort."""
+
+    kind = "link.observed"
+
+    link_id: str
+    observer: str
+    """The gateway."""
+    seen: tuple[Seen, ...]
 
 
 class CodeEntered(Event, frozen=True, kw_only=True):
@@ -420,7 +442,7 @@ WORK: dict[str, tuple[type[Event], ...]] = {
     "auth.end": (AccountEndSubmitted,),
     "auth.visit": (VisitEnded, EraseRequested),
     "auth.session": (SessionRequested,),
-    "auth.used": (SessionUsed, VisitUsed),
+    "auth.used": (SessionUsed, VisitUsed, LinkObserved),
     "auth.upgrade": (UpgradeRequested,),
     "auth.notice": (NoticeDue,),
     "token.mint": (LinkApproved,),

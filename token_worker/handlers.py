@@ -69,6 +69,8 @@ async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenConte
         refreshing = Refreshing(holders, now=transaction.now, context=context)
         judged = [refreshing.judge(message) for message in messages]
         await transaction.swap_grants(refreshing.swaps)
+        for old, new in refreshing.swaps:
+            await _note_first_use(transaction, old, new)
         await transaction.put_deliveries(refreshing.deliveries)
         for event in refreshing.audits:
             await transaction.audit(event)
@@ -124,7 +126,15 @@ async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> Non
                 presented = Presented(
                     family=message.family, generation=message.generation, expires_at=grant.expires_at
                 )
-                await transaction.swap_grant(grant, grants.seen(grant, presented, now=transaction.now))
+                seen = grants.seen(grant, presented, now=transaction.now)
+                await transaction.swap_grant(grant, seen)
+                await _note_first_use(transaction, grant, seen)
+
+
+async def _note_first_use(transaction: TokenTransaction, old: Grant, new: Grant) -> None:
+    """Put on record that a family is in use for the first time: what the link's timeline waits for."""
+    if grants.is_first_use(old, new):
+        await transaction.note_first_use(new.grant_id)
 
 
 async def _link(

@@ -20,6 +20,8 @@ from gateway.pages import present
 from gateway.results import link_key
 from shared.boxes import AppEvidence, Vouched, evidence_identity
 from shared.domain.link import APP, LinkState
+from shared.domain.link_code import VerifiedCode
+from shared.domain.sight import Sight
 from shared.messages import Event, LinkApprovalSubmitted, LinkDeclineRequested
 from shared.sealing import seal
 from shared.storage.base import AttemptOutcome, LinkView
@@ -54,8 +56,13 @@ class _Asked:
     """One request for one link."""
 
     service: str
-    link_id: str
+    verified: VerifiedCode
     correlation_id: str
+
+    @property
+    def link_id(self) -> str:
+        """Return the id under which the link is stored."""
+        return self.verified.link_id
 
 
 class LinkApi:
@@ -99,6 +106,8 @@ class LinkApi:
             ),
         )
         self._refuse_if_over(await self._context.store.link(asked.link_id))
+        for sight in (Sight.SENT, Sight.ALLOWED):
+            self._context.tally.saw(asked.verified, sight, self._context.clock.now())
         view = await self._sent(
             asked, event, APPROVED_SECONDS, is_decided=lambda view: _is_judged(view, submission_id)
         )
@@ -130,7 +139,8 @@ class LinkApi:
         if known is None:
             raise Refused(404, "No such link, or its time is over. Start again in the Sonos app.")
         service, verified = known
-        return _Asked(service=service, link_id=verified.link_id, correlation_id=self._context.new_id())
+        self._context.tally.saw(verified, Sight.PAGE, self._context.clock.now())
+        return _Asked(service=service, verified=verified, correlation_id=self._context.new_id())
 
     def _evidence(self, request: web.Request, order: ApproveOrder, service: str) -> AppEvidence:
         settings = self._context.settings

@@ -8,8 +8,9 @@ from gateway.operations.request import Request
 from gateway.smapi.results import DeviceAuthTokenResult
 from shared.domain import link as rules
 from shared.domain import link_code, typed_code
-from shared.domain.errors import LinkNotFound
+from shared.domain.errors import LinkFailed, LinkNotFound, LinkPending
 from shared.domain.link_code import VerifiedCode
+from shared.domain.sight import Sight
 
 
 async def get_device_auth_token(request: Request, context: GatewayContext) -> DeviceAuthTokenResult:
@@ -27,9 +28,21 @@ async def get_device_auth_token(request: Request, context: GatewayContext) -> De
     verified = _accepted(request, context)
     if verified is None:
         raise LinkNotFound
-    view = await context.store.poll(verified.link_id)
-    link = rules.polled(view.link if view else None, now=view.now if view else context.clock.now())
-    return pairs.opened(view.delivery if view else None, delivery_id=link.link_id, context=context)
+    try:
+        view = await context.store.poll(verified.link_id)
+        link = rules.polled(view.link if view else None, now=view.now if view else context.clock.now())
+        pair = pairs.opened(view.delivery if view else None, delivery_id=link.link_id, context=context)
+    except LinkPending:
+        context.tally.saw(verified, Sight.RETRY, context.clock.now())
+        raise
+    except Exception as error:
+        sight = Sight.FAILURE if isinstance(error, LinkFailed) else Sight.UNAVAILABLE
+        context.tally.saw(verified, sight, context.clock.now())
+        raise
+    # Another household than the one that asked is no reason to refuse it, since its id changes shape; but it is put on record.
+    household = request.argument("householdId") or request.credentials.household_id or ""
+    context.tally.saw(verified, Sight.DELIVERED, context.clock.now(), household)
+    return pair
 
 
 def _accepted(request: Request, context: GatewayContext) -> VerifiedCode | None:
@@ -39,7 +52,10 @@ def _accepted(request: Request, context: GatewayContext) -> VerifiedCode | None:
     if typed is not None:
         return _accepted_typed(typed, request, context)
     verified = _verified(code, request, context)
-    return verified if verified and _device_accepted(request, context, verified) else None
+    if verified is None or _device_accepted(request, context, verified):
+        return verified
+    context.tally.saw(verified, Sight.WRONG_DEVICE, context.clock.now())
+    return None
 
 
 def _accepted_typed(typed: str, request: Request, context: GatewayContext) -> VerifiedCode | None:
@@ -48,7 +64,10 @@ def _accepted_typed(typed: str, request: Request, context: GatewayContext) -> Ve
     verified = _verified(code, request, context)
     if verified is None or not typed_code.is_of(typed, verified.typed_code):
         return None
-    return verified if _is_hidden_half(hidden, verified) else None
+    if _is_hidden_half(hidden, verified):
+        return verified
+    context.tally.saw(verified, Sight.WRONG_DEVICE, context.clock.now())
+    return None
 
 
 def _verified(code: str, request: Request, context: GatewayContext) -> VerifiedCode | None:

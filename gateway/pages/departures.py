@@ -15,6 +15,7 @@ from gateway.pages.rendering import page, see_other
 from gateway.pages.round_trip import STATE_SECONDS, State
 from gateway.pages.views import LinkPages, Visit, leaving
 from shared.boxes import evidence_identity
+from shared.domain.sight import Sight
 from shared.messages import LinkLoginSubmitted
 from shared.sealing import seal
 from shared.storage.base import StoreUnavailable
@@ -45,8 +46,10 @@ class ProviderPages(LinkPages):
         except StoreUnavailable:
             return self._try_again(visit)
         if destination is None:
+            self._saw(visit, Sight.AWAY, name)
             log.warning("provider not known to gateways", provider=name, correlation_id=visit.correlation_id)
             return self._back(visit, name, went="away")
+        self._saw(visit, Sight.LEFT, name)
         return see_other(self._destined(visit, name, destination))
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
@@ -79,8 +82,10 @@ class ProviderPages(LinkPages):
             return self._back(visit, name, went="away")
         answer = answer_of(request, destination)
         if error := answer.get("error"):
+            self._saw(visit, Sight.TURNED_AWAY, error)
             log.info("not signed in", provider=name, error=error, correlation_id=visit.correlation_id)
             return self._back(visit, name, went=word_for(error))
+        self._saw(visit, Sight.SENT)
         event = self._login(visit, name, state, answer["code"])
         return await self._send(visit, event, visit.address(**{"with": name}, attempt=state.submission_id))
 

@@ -26,6 +26,7 @@ from shared.boxes import LoginEvidence, evidence_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import link_code
 from shared.domain.link_code import VerifiedCode
+from shared.domain.sight import Sight
 from shared.messages import Event, LinkApproved, LinkDeclineRequested, LinkLoginSubmitted
 from shared.sealing import seal
 from shared.settings import ProviderSettings, ServiceSettings
@@ -92,6 +93,7 @@ class LinkPages:
         visit = self._visit(request)
         if visit is None:
             return self._nothing_here()
+        self._saw(visit, Sight.PAGE)
         submission = _submission(request)
         try:
             view = await self._context.store.link(visit.link_id)
@@ -137,6 +139,7 @@ class LinkPages:
         except StoreUnavailable:
             return self._try_again(visit)
         if decision.wait:
+            self._saw(visit, Sight.LIMITED)
             log.info("sign-in limited", wait_s=decision.wait, correlation_id=visit.correlation_id)
             return self._too_many(visit, decision.wait)
         event = LinkLoginSubmitted(
@@ -154,6 +157,7 @@ class LinkPages:
             ),
             counted=counted,
         )
+        self._saw(visit, Sight.SENT)
         return await self._send(visit, event, visit.address(**{"with": provider}, attempt=submission_id))
 
     async def approve(self, request: web.Request) -> web.StreamResponse:
@@ -161,6 +165,7 @@ class LinkPages:
         visit, _ = await self._submitted(request)
         if visit is None:
             return self._nothing_here()
+        self._saw(visit, Sight.ALLOWED)
         event = LinkApproved(
             service=visit.service,
             gateway=self._context.gateway_id,
@@ -188,6 +193,9 @@ class LinkPages:
             browser=visit.browser_id,
         )
         return await self._send(visit, event, visit.address())
+
+    def _saw(self, visit: Visit, sight: Sight, note: str = "") -> None:
+        self._context.tally.saw(visit.verified, sight, self._context.clock.now(), note)
 
     async def _send(self, visit: Visit, event: Event, location: str) -> web.StreamResponse:
         try:

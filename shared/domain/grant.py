@@ -213,6 +213,11 @@ def seen(grant: Grant, presented: Presented, *, now: int) -> Grant:
     return replace(grant, seen_generation=generation, used_at=now, version=grant.version + 1)
 
 
+def is_first_use(old: Grant, new: Grant) -> bool:
+    """Tell whether a family has come into use between two states of its grant."""
+    return old.family == new.family and old.seen_generation == 0 < new.seen_generation
+
+
 def revoke(grant: Grant) -> Grant:
     """End the grant; the same object if it had ended."""
     if grant.status is GrantStatus.REVOKED:

@@ -35,8 +35,6 @@ class Sight(StrEnum):
     """A poll came without the `linkDeviceId` that Sonos was given."""
     DELIVERED = "delivered"
     """A poll was given the token."""
-    ELSEWHERE = "elsewhere"
-    """The token was given to another household than the one that asked for the link."""
     USED = "used"
     """A call came with a token of this link: seen by token_worker, once."""
 
@@ -56,4 +54,4 @@ class Sighting:
     """By the observer's clock, as `last_at`."""
     last_at: int
     note: str = ""
-    """The household of `elsewhere`, the provider of `left` and `away`, the error of `turned_away`."""
+    """The household of `delivered`, the provider of `left` and `away`, the error of `turned_away`."""
