@@ -11,6 +11,7 @@ from auth_worker.providers.opening import open_providers
 from auth_worker.providers.web import Web
 from auth_worker.webhook import Webhook
 from shared import bootstrap, keys, worker
+from shared.admin import Admin
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom
 from shared.settings import Settings, webhook_key
@@ -18,9 +19,11 @@ from shared.tokens import TokenVerifier
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContext]:
+async def open_context(
+    settings: Settings, bus: Bus, admin: Admin | None = None
+) -> AsyncIterator[AuthContext]:
     """Open what the handlers are given."""
-    public_keys = keys.read(settings.keys_dir, keys.PublicKeys)
+    admin, public_keys = admin or Admin(), keys.read(settings.keys_dir, keys.PublicKeys)
     async with (
         bootstrap.open_auth_store(settings) as store,
         open_providers(settings, store) as providers,
@@ -35,6 +38,8 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[AuthContex
             public_keys=public_keys,
             clock=SystemClock(),
             random=SystemRandom(),
+            health=admin.health,
+            metrics=admin.metrics,
             providers=providers,
             app_tokens=app_tokens,
             webhook=webhook,
@@ -54,14 +59,14 @@ async def _open_webhook(settings: Settings) -> AsyncIterator[Webhook | None]:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Handle events until *stop* is set."""
-    async with bootstrap.open_bus(settings) as bus:
-        await work(settings, bus, stop)
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
+        await work(settings, bus, admin, stop)
 
 
-async def work(settings: Settings, bus: Bus, stop: asyncio.Event) -> None:
+async def work(settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event) -> None:
     """Handle events of a bus that is open already."""
-    async with open_context(settings, bus) as context:
-        await bootstrap.wait_for_store(context.store, stop=stop)
+    async with open_context(settings, bus, admin) as context:
+        await bootstrap.wait_for_store(context.store, context.health, stop=stop)
         await worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch)
 
 

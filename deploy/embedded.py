@@ -8,6 +8,7 @@ import gateway.__main__ as gateway
 import token_worker.__main__ as token_worker
 from deploy.playground.playground import Playground, open_playground
 from shared import bootstrap, keys
+from shared.admin import Admin
 from shared.bus.base import Bus
 from shared.context import SystemRandom
 from shared.settings import Settings
@@ -40,15 +41,17 @@ def prepare(settings: Settings) -> None:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Run all three services until *stop* is set; with `demo`, the playground looks over their shoulders."""
-    async with bootstrap.open_bus(settings) as bus:
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
         if not settings.demo:
-            await _run(settings, stop, bus, None)
+            await _run(settings, stop, bus, admin, None)
             return
         async with open_playground(settings) as playground:
-            await _run(settings, stop, bus, playground)
+            await _run(settings, stop, bus, admin, playground)
 
 
-async def _run(settings: Settings, stop: asyncio.Event, bus: Bus, playground: Playground | None) -> None:
+async def _run(
+    settings: Settings, stop: asyncio.Event, bus: Bus, admin: Admin, playground: Playground | None
+) -> None:
     """Run all three; the gateway ends first, so that nobody waits for a worker in vain."""
 
     def bus_of(name: str) -> Bus:
@@ -56,9 +59,9 @@ async def _run(settings: Settings, stop: asyncio.Event, bus: Bus, playground: Pl
 
     workers_stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(auth_worker.work(settings, bus_of("auth_worker"), workers_stop))
-        tasks.create_task(token_worker.work(settings, bus_of("token_worker"), workers_stop))
+        tasks.create_task(auth_worker.work(settings, bus_of("auth_worker"), admin, workers_stop))
+        tasks.create_task(token_worker.work(settings, bus_of("token_worker"), admin, workers_stop))
         try:
-            await gateway.work(settings, bus_of("gateway"), stop, playground)
+            await gateway.work(settings, bus_of("gateway"), admin, stop, playground)
         finally:
             workers_stop.set()

@@ -19,6 +19,7 @@ from gateway.remembered import RememberingVerifier
 from gateway.results import Results
 from gateway.sightings import Sightings
 from shared import bootstrap, keys
+from shared.admin import Admin
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom, random_id
 from shared.settings import Settings, split_address
@@ -51,9 +52,12 @@ class Extension(Protocol):
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayContext]:
+async def open_context(
+    settings: Settings, bus: Bus, admin: Admin | None = None
+) -> AsyncIterator[GatewayContext]:
     """Open what operations and pages are given."""
     random, results, sightings = SystemRandom(), Results(), Sightings()
+    admin = admin or Admin()
     own_keys = keys.read(settings.keys_dir, keys.GatewayKeys)
     public_keys = keys.read(settings.keys_dir, keys.PublicKeys)
     if any(service.content for service in settings.services.values()):
@@ -67,6 +71,8 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[GatewayCon
             public_keys=public_keys,
             clock=SystemClock(),
             random=random,
+            health=admin.health,
+            metrics=admin.metrics,
             gateway_id=random_id(random),
             results=results,
             refreshes=SingleFlight(),
@@ -90,15 +96,18 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Answer requests until *stop* is set."""
     if settings.demo:
         log.warning("no playground here: `demo` is for embedded mode, `latchkey up --demo`")
-    async with bootstrap.open_bus(settings) as bus:
-        await work(settings, bus, stop)
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
+        await work(settings, bus, admin, stop)
 
 
-async def work(settings: Settings, bus: Bus, stop: asyncio.Event, extension: Extension | None = None) -> None:
+async def work(
+    settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event, extension: Extension | None = None
+) -> None:
     """Answer requests, with a bus that is open already."""
     host, port = split_address(settings.listen)
-    async with open_context(settings, bus) as opened:
+    async with open_context(settings, bus, admin) as opened:
         context = extension.look_in(opened) if extension else opened
+        bootstrap.watch_store(context.store, context.health)
         app = create_app(context)
         if extension:
             extension.add_to(app, context)

@@ -13,12 +13,15 @@ from typing import Protocol
 import structlog
 
 from shared import logs
+from shared.admin import Admin
+from shared.admin import open_admin as _open_admin
 from shared.bus import inspection as bus_inspection
 from shared.bus.base import Bus
 from shared.bus.inspection import BrokerFacts
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
 from shared.context import SystemClock
+from shared.health import Health, remembered
 from shared.keys import KeysError
 from shared.settings import Settings, SettingsError, load
 from shared.storage import inspection as storage_inspection
@@ -52,6 +55,11 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
     else:
         async with open_rabbit(url, prefix=settings.bus_prefix, now=now) as rabbit:
             yield rabbit
+
+
+def open_admin(settings: Settings) -> AbstractAsyncContextManager[Admin]:
+    """Open what this process shows whoever runs it."""
+    return _open_admin(settings.admin_listen)
 
 
 def open_read_store(settings: Settings) -> AbstractAsyncContextManager[ReadStore]:
@@ -109,8 +117,28 @@ def migrate_database(settings: Settings) -> str:
     return migrate.head()
 
 
-async def wait_for_store(store: _Checked, *, stop: asyncio.Event) -> None:
+async def _not_begun() -> str | None:
+    return "not received yet"
+
+
+def watch_store(store: _Checked, health: Health) -> None:
+    """Let a process count as begun, and as ready, when its store is fit for work."""
+
+    async def check() -> str | None:
+        try:
+            await store.check()
+        except StoreUnavailable as error:
+            log.warning("not ready", reason=str(error))
+            return "not answering, or not migrated"
+        return None
+
+    health.begun["database"] = health.fit["database"] = remembered(check)
+
+
+async def wait_for_store(store: _Checked, health: Health, *, stop: asyncio.Event) -> None:
     """Return when the store is fit for work, or *stop* is set; says every few seconds what is missing."""
+    watch_store(store, health)
+    health.fit["messages"] = _not_begun
     attempt = 0
     while not stop.is_set():
         try:

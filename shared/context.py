@@ -3,11 +3,13 @@
 import itertools
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from shared.bus.base import Bus
+from shared.health import Health
 from shared.keys import PublicKeys
+from shared.metrics import Metrics
 from shared.settings import Settings
 
 StoreT = TypeVar("StoreT")
@@ -65,6 +67,8 @@ class Context(Generic[StoreT, KeysT]):
     public_keys: PublicKeys
     clock: Clock
     random: Random
+    health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def new_id(self) -> str:
         """Return 12 random characters of ``[a-z2-7]``, first a letter."""

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
+from math import inf
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import structlog
@@ -26,6 +27,7 @@ import structlog
 from shared import lines, wire
 from shared.bus.base import Bus, BusUnavailable, Delivery
 from shared.domain.errors import Refusal
+from shared.health import Health, remembered
 from shared.merging import Merging, Shared
 from shared.messages import QUEUES, Event
 from shared.storage.base import Conflict, StoreUnavailable
@@ -37,6 +39,8 @@ MOST_REDELIVERIES = 10
 CONFLICTS_IN_PLACE = 5
 DEADLINE_SECONDS = 20.0
 """Far below RabbitMQ's consumer timeout of 30 minutes, which would take the channel away."""
+HANGS = 2
+"""Deadlines after which a handler that does not heed its own is not worth waiting for: the process is."""
 DRAIN_SECONDS = 10.0
 MERGED = 256
 """Events that are handled at once, of however many messages."""
@@ -50,7 +54,7 @@ class Retry(Exception):
     """Not now: something this event builds on is not there yet."""
 
 
-class HasBus(Protocol):
+class Workplace(Protocol):
     """What the worker itself needs of a service's context."""
 
     @property
@@ -58,8 +62,13 @@ class HasBus(Protocol):
         """Return the bus."""
         ...
 
+    @property
+    def health(self) -> Health:
+        """Return where the worker says how it is."""
+        ...
 
-ContextT = TypeVar("ContextT", bound=HasBus)
+
+ContextT = TypeVar("ContextT", bound=Workplace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ async def run(
     ]
     for reader in readers:
         await context.bus.consume(reader.queue, reader.receive, prefetch=prefetch)
+    _watch(readers, context, stop=stop, deadline=deadline)
     log.info("worker started", queues=[reader.queue for reader in readers])
     await stop.wait()
     await context.bus.stop_consuming()
@@ -108,6 +118,20 @@ async def run(
     for reader in readers:
         await reader.close()
     log.info("worker stopped")
+
+
+def _watch(
+    readers: "Sequence[_Reader[ContextT]]", context: ContextT, *, stop: asyncio.Event, deadline: float
+) -> None:
+    """Say when nothing arrives, and when something does not end."""
+    receiving = remembered(context.bus.trouble)
+
+    async def messages() -> str | None:
+        return "stopping" if stop.is_set() else await receiving()
+
+    context.health.fit["messages"] = messages
+    for reader in readers:
+        context.health.alive[reader.queue] = partial(reader.hanging, HANGS * deadline)
 
 
 async def _finish(started: set[asyncio.Task[None]], seconds: float) -> None:
@@ -165,6 +189,7 @@ class _Reader(Generic[ContextT]):
         # A message may carry hundreds of events: prefetch alone would not bound how many handlers run.
         self._slots = slots
         self._merging: dict[str, Merging[Event]] = {}
+        self._at_work: dict[object, float] = {}
 
     async def receive(self, delivery: Delivery) -> None:
         """Handle one message, and settle it."""
@@ -222,6 +247,11 @@ class _Reader(Generic[ContextT]):
             )
         return self._merging[kind].do
 
+    async def hanging(self, seconds: float) -> str | None:
+        """Tell of a handler that has been at work for longer than *seconds*."""
+        longest = time.monotonic() - min(self._at_work.values(), default=inf)
+        return f"a handler has been at work for {longest:.0f} seconds" if longest > seconds else None
+
     async def close(self) -> None:
         """Cancel what was not finished."""
         for merging in self._merging.values():
@@ -234,12 +264,15 @@ class _Reader(Generic[ContextT]):
     async def _try(self, handle: Callable[[], Awaitable[None]], events: Sequence[Event]) -> list[_Result]:
         error: Exception | None = None
         async with self._slots:
-            started = time.monotonic()
+            started, attempt = time.monotonic(), object()
+            self._at_work[attempt] = started
             try:
                 async with asyncio.timeout(self._deadline):
                     await _again_on_conflict(handle)
             except Exception as failure:  # noqa: BLE001 - whatever it is, the message has to end somewhere
                 error = failure
+            finally:
+                del self._at_work[attempt]
             seconds = time.monotonic() - started
         shared = isinstance(error, Shared)
         error = error.cause if isinstance(error, Shared) else error

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared import bootstrap, keys, worker
+from shared.admin import Admin
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom
 from shared.settings import Settings
@@ -15,9 +16,11 @@ from token_worker.minting import Mint
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[TokenContext]:
+async def open_context(
+    settings: Settings, bus: Bus, admin: Admin | None = None
+) -> AsyncIterator[TokenContext]:
     """Open what the handlers are given."""
-    own_keys = keys.read(settings.keys_dir, keys.TokenWorkerKeys)
+    admin, own_keys = admin or Admin(), keys.read(settings.keys_dir, keys.TokenWorkerKeys)
     async with bootstrap.open_token_store(settings) as store:
         yield TokenContext(
             settings=settings,
@@ -27,20 +30,22 @@ async def open_context(settings: Settings, bus: Bus) -> AsyncIterator[TokenConte
             public_keys=keys.read(settings.keys_dir, keys.PublicKeys),
             clock=SystemClock(),
             random=SystemRandom(),
+            health=admin.health,
+            metrics=admin.metrics,
             mint=Mint.of(own_keys, settings),
         )
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Handle events until *stop* is set."""
-    async with bootstrap.open_bus(settings) as bus:
-        await work(settings, bus, stop)
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
+        await work(settings, bus, admin, stop)
 
 
-async def work(settings: Settings, bus: Bus, stop: asyncio.Event) -> None:
+async def work(settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event) -> None:
     """Handle events of a bus that is open already, and delete what has expired."""
-    async with open_context(settings, bus) as context, asyncio.TaskGroup() as tasks:
-        await bootstrap.wait_for_store(context.store, stop=stop)
+    async with open_context(settings, bus, admin) as context, asyncio.TaskGroup() as tasks:
+        await bootstrap.wait_for_store(context.store, context.health, stop=stop)
         tasks.create_task(retention.run(context, stop=stop))
         tasks.create_task(worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch))
 

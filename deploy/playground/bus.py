@@ -92,6 +92,10 @@ class WatchedBus:
         """Replay."""
         return await self._bus.replay(letter_ids)
 
+    async def trouble(self) -> str | None:
+        """Return what keeps messages away."""
+        return await self._bus.trouble()
+
     def is_connected(self) -> bool:
         """Tell whether a publish has a chance."""
         return not self._watcher.is_broken and self._bus.is_connected()

@@ -151,6 +151,10 @@ class Bus(Protocol):
         """
         ...
 
+    async def trouble(self) -> str | None:
+        """Return what keeps messages from this process's readers, or None if they arrive."""
+        ...
+
     def is_connected(self) -> bool:
         """Tell whether a publish now has a chance."""
         ...

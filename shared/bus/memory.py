@@ -133,6 +133,10 @@ class MemoryBus:
             self._dead.remove(letter)
         return len(chosen)
 
+    async def trouble(self) -> str | None:
+        """Return whether a reader has ended, which none does by itself."""
+        return "a reader has ended" if any(reader.done() for reader in self._readers) else None
+
     def is_connected(self) -> bool:
         """Return True: there is nothing to be disconnected from."""
         return True

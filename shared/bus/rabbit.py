@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -30,6 +31,7 @@ from shared.bus.base import (
     delay_before,
 )
 from shared.bus.delivery import RabbitDelivery, hand_over
+from shared.bus.flow import Flow, waiting_in
 from shared.bus.gathering import Gathering
 from shared.bus.line import Line, as_unavailable
 from shared.bus.topology import Topology, declare
@@ -81,7 +83,7 @@ async def open_rabbit(
 class _Consumer:
     queue: str
     receive: Receive
-    prefetch: int
+    flow: Flow
     on_broker: AbstractQueue | None = None
     tag: str = ""
     stopped: bool = False
@@ -139,7 +141,7 @@ class RabbitBus:
 
     async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
         """Start giving the messages of a work queue to *receive*, now or when the broker is there."""
-        consumer = _Consumer(queue=queue, receive=receive, prefetch=prefetch)
+        consumer = _Consumer(queue=queue, receive=receive, flow=Flow(room=prefetch))
         self._consumers.append(consumer)
         await self._now_if_up(self._place, consumer)
 
@@ -184,6 +186,20 @@ class RabbitBus:
             return await letters.replay(
                 await self._publishing.errand(), self._names.dead, letter_ids, put_back
             )
+
+    async def trouble(self) -> str | None:
+        """Ask the broker, on the connection that messages come on, what waits for readers that have room."""
+        try:
+            with as_unavailable():
+                queues = {each.queue: self._names.queue(each.queue) for each in self._consumers}
+                waiting = await waiting_in(await self._consuming.errand(), queues)
+        except BusUnavailable as error:
+            return str(error)
+        now = asyncio.get_running_loop().time()
+        starved = [
+            each.queue for each in self._consumers if each.flow.is_starved(waiting.get(each.queue, 0), now)
+        ]
+        return f"nothing arrives from {', '.join(starved)}" if starved else None
 
     def is_connected(self) -> bool:
         """Tell whether both lines are up."""
@@ -259,7 +275,7 @@ class RabbitBus:
             self._consuming.lose()
 
     async def _place(self, consumer: _Consumer) -> None:
-        channel = await self._consuming.channel(prefetch=consumer.prefetch)
+        channel = await self._consuming.channel(prefetch=consumer.flow.room)
         consumer.on_broker = await channel.get_queue(self._names.queue(consumer.queue), ensure=False)
 
         async def hand_out(message: AbstractIncomingMessage) -> None:
@@ -271,12 +287,18 @@ class RabbitBus:
             # In a task of its own: the callback's is cancelled with the channel, in the middle of a transaction.
             # Out here the handler comes to its end; only its acknowledgement fails, and the message comes again.
             task = asyncio.create_task(hand_over(consumer.receive, delivery))
+            consumer.flow.received += 1
+            consumer.flow.in_hand += 1
             self._in_hand.add(task)
-            task.add_done_callback(self._in_hand.discard)
+            task.add_done_callback(partial(self._settled, consumer.flow))
 
         consumer.tag = await consumer.on_broker.consume(hand_out)
         if consumer.stopped:
             await self._displace(consumer)
+
+    def _settled(self, flow: Flow, task: asyncio.Task[None]) -> None:
+        flow.in_hand -= 1
+        self._in_hand.discard(task)
 
     async def _displace(self, consumer: _Consumer) -> None:
         if consumer.on_broker is None:

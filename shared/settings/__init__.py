@@ -4,7 +4,7 @@ Sources, strongest first: arguments of the command, the environment (`LATCHKEY_P
 `LATCHKEY_TOKENS__LIFETIME`), then the TOML file that `LATCHKEY_CONFIG` names.
 """
 
-from shared.settings.addresses import is_safe_address
+from shared.settings.addresses import is_loopback, is_safe_address
 from shared.settings.apps import (
     ActionSettings,
     AppSettings,
@@ -76,6 +76,7 @@ __all__ = [
     "SubsonicProviderSettings",
     "UserinfoSettings",
     "WebhookSettings",
+    "is_loopback",
     "is_safe_address",
     "load",
     "split_address",

@@ -120,6 +120,14 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             "webhook.secret: not `whsec_` and 24 to 64 bytes in base64; make one with `echo whsec_$(openssl rand -base64 32)`",
         ),
         (not _is_address(settings.listen), f"{PREFIX}LISTEN: write it as HOST:PORT, such as 127.0.0.1:8080"),
+        (
+            settings.admin_listen is not None and not _is_address(settings.admin_listen),
+            f"{PREFIX}ADMIN_LISTEN: write it as HOST:PORT, such as 127.0.0.1:9090, or unset it",
+        ),
+        (
+            settings.admin_listen == settings.listen,
+            f"{PREFIX}ADMIN_LISTEN: the public address is not for health and metrics; choose another port",
+        ),
         *(
             (
                 service.content is not None and not ENDPOINT.fullmatch(service.content.url),

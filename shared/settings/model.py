@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """Where browsers and Sonos reach the gateway, such as `https://link.example.com`."""
     listen: str = "127.0.0.1:8080"
     """HOST:PORT of the gateway."""
+    admin_listen: str | None = None
+    """HOST:PORT, such as `127.0.0.1:9090`, where a process shows its health and metrics; unset: nowhere. Each process needs its own."""
     trusted_proxies: int = Field(0, ge=0, le=16)
     """How many proxies stand in front of the gateway and add to `X-Forwarded-For`; 0: people come straight here."""
     most_connections: int = Field(4096, ge=1, le=1_000_000)

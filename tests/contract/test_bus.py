@@ -323,3 +323,18 @@ def test_delays_grow_and_stay(attempt: int, delay: float) -> None:
 def test_every_kind_of_work_has_a_queue() -> None:
     """What is not a result is work."""
     assert {kind.kind for kind in QUEUES} < set(EVENTS)
+
+
+async def test_no_trouble_while_messages_arrive(bus: Bus) -> None:
+    """Neither an idle reader nor one with its hands full is one that gets nothing."""
+    hands = Hands()
+    await bus.consume(QUEUE, hands.receive, prefetch=1)
+    idle = await bus.trouble()
+    await bus.publish([requested(1)])
+    await bus.publish([requested(2)])
+    first = await hands.take()
+    busy = await bus.trouble()
+    for delivery in (first, None):
+        await hands.ack(delivery or await hands.take())
+
+    assert [None, None] == [idle, busy]

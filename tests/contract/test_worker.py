@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from shared import wire, worker
 from shared.bus.base import Bus, BusUnavailable, Delivery
 from shared.domain.errors import LinkTaken
+from shared.health import Health
 from shared.messages import Event, LinkRequested, TokenSeen
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.worker import Batched, Retry
@@ -24,6 +25,7 @@ class Context:
     """What the handlers of these tests are given."""
 
     bus: Bus
+    health: Health = field(default_factory=Health)
     handled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     async def next(self) -> str:
@@ -447,3 +449,26 @@ async def test_batch_is_not_taken_apart_for_the_database(bus: Bus) -> None:
         handled = {await context.next(), await context.next()}
 
     assert ({"one", "two"}, [2, 1, 1]) == (handled, sizes)
+
+
+async def test_worker_says_how_it_is(bus: Bus) -> None:
+    """Fit while messages reach it, dead to its supervisor when a handler will not end, and unfit once it is told to stop."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def overstay(_: LinkRequested, __: Context) -> None:
+        begun.set()
+        # Heeds no deadline.
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    async with working(bus, overstay, deadline=0) as context:
+        at_rest = [(await context.health.readyz()).is_well, (await context.health.livez()).is_well]
+        await bus.publish([requested("one")])
+        await begun.wait()
+        hanging = [(await context.health.readyz()).is_well, (await context.health.livez()).is_well]
+        go_on.set()
+    stopped = await context.health.readyz()
+
+    assert [[True, True], [True, False]] == [at_rest, hanging]
+    assert {"status": "not ready", "messages": "stopping"} == stopped.body

@@ -1,12 +1,15 @@
 """What is away is said so, unlinks nobody, and is made up for when it is back."""
 
+import asyncio
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 
 from tests.e2e.conftest import start_separately
 from tests.e2e.test_link import link_household
-from tests.play.operator import System, add_account, deployment
+from tests.play.operator import PATIENCE, System, add_account, deployment
 from tests.play.past import stale_token
 from tests.play.person import Person
 from tests.play.sonos import Pair, Sonos
@@ -19,8 +22,11 @@ async def test_broker_away(
     """Without the broker nothing new begins, and nothing old ends; with it back, both go on."""
     with deployment(tmp_path, database_url=postgres_url, broker_url=own_rabbit.url) as system:
         await add_account(system)
+        system.is_watched = True
         start_separately(system)
         await system.ready()
+        for process in system.processes:
+            await until(person.http, process.admin, "ready")
         sonos = Sonos(person.http, system.endpoint)
         pair = await link_household(sonos, person)
         half_done = await sonos.get_app_link()
@@ -30,7 +36,10 @@ async def test_broker_away(
         browsed = await sonos.root(pair)
         stale = Pair(token=await stale_token(system), key=pair.key)
         refreshed = await sonos.root(stale)
-        ready = await readiness(system, person.http)
+        ready = await told(person.http, f"{system.gateways[0]}/readyz")
+        workers = [process.admin for process in system.processes if "worker" in process.name]
+        unfit = [await until(person.http, worker, "not ready") for worker in workers]
+        alive = [await told(person.http, f"{worker}/livez") for worker in workers]
         own_rabbit.start()
         await system.ready()
         again = await sonos.root(stale)
@@ -42,7 +51,7 @@ async def test_broker_away(
         "Client.NOT_LINKED_RETRY",
         None,
         "Server.ServiceUnavailable",
-        503,
+        (200, {"status": "degraded", "broker": "not connected"}),
     ] == [
         begun.fault,
         polled.fault,
@@ -50,6 +59,8 @@ async def test_broker_away(
         refreshed.fault,
         ready,
     ]
+    assert [(503, {"status": "not ready", "messages": "not connected to the broker"})] * 2 == unfit
+    assert [(200, {"status": "alive"})] * 2 == alive
     assert ["Client.TokenRefreshRequired", None] == [again.fault, finished.fault]
 
 
@@ -69,6 +80,36 @@ async def test_workers_away(processes: System, sonos: Sonos, person: Person) -> 
     assert ["Client.NOT_LINKED_RETRY", None] == [pending.fault, answer.fault]
 
 
-async def readiness(system: System, http: aiohttp.ClientSession) -> int:
-    async with http.get(f"{system.gateways[0]}/readyz") as response:
-        return response.status
+async def test_schema_away(sqlite_url: str, tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """A worker that comes before the migrations waits for them: it has not begun, and it does not hang."""
+    database = tmp_path / "empty.db"
+    url = f"sqlite+aiosqlite:///{database}"
+    with deployment(tmp_path, database_url=url, broker_url="memory://") as system:
+        system.is_watched = True
+        worker = system.start("token-worker", ("-m", "token_worker"))
+        waiting = await until(http, worker.admin, "starting", "startupz")
+        alive = await told(http, f"{worker.admin}/livez")
+        shutil.copyfile(tmp_path / "latchkey.db", database)
+        begun = await until(http, worker.admin, "started", "startupz")
+        ready = await until(http, worker.admin, "ready")
+
+    assert (503, {"status": "starting", "database": "not answering, or not migrated"}) == waiting
+    assert [200, 200, 200] == [alive[0], begun[0], ready[0]]
+
+
+async def told(http: aiohttp.ClientSession, url: str) -> tuple[int, dict[str, str]]:
+    async with http.get(url) as response:
+        return response.status, await response.json()
+
+
+async def until(
+    http: aiohttp.ClientSession, admin: str, status: str, probe: str = "readyz"
+) -> tuple[int, dict[str, str]]:
+    """Ask until a process says so, which it does not before it listens."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(aiohttp.ClientConnectorError):
+                answer = await told(http, f"{admin}/{probe}")
+                if answer[1]["status"] == status:
+                    return answer
+            await asyncio.sleep(0.05)

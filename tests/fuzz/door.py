@@ -21,6 +21,7 @@ from gateway.endpoint import Asked, answer
 from gateway.operations import linking
 from gateway.smapi.faults import FAULTS
 from shared import bootstrap, keys, logs
+from shared.admin import Admin
 from shared.domain.token import TokenClaims
 from shared.settings import load
 from shared.tokens import sign
@@ -56,8 +57,8 @@ async def opened(folder: Path) -> AsyncIterator[GatewayContext]:
     await asyncio.to_thread(embedded.prepare, settings)
     stop = asyncio.Event()
     async with bootstrap.open_bus(settings) as bus, asyncio.TaskGroup() as workers:
-        workers.create_task(auth_worker.work(settings, bus, stop))
-        workers.create_task(token_worker.work(settings, bus, stop))
+        workers.create_task(auth_worker.work(settings, bus, Admin(), stop))
+        workers.create_task(token_worker.work(settings, bus, Admin(), stop))
         try:
             async with open_context(settings, bus) as context:
                 yield context

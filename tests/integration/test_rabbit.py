@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import aio_pika
 import pytest
 
-from shared import wire, worker
-from shared.bus import inspection, line
+from shared import health, wire, worker
+from shared.bus import flow, inspection, line
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.rabbit import RabbitBus
 from shared.domain.link import LinkState
@@ -254,3 +254,29 @@ async def test_silent_broker_is_a_clear_error() -> None:
             connected_now = bus.is_connected()
 
     assert not connected_now
+
+
+async def test_reader_that_gets_nothing_is_noticed(rabbit_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that looks fine, a queue that is not empty, and no consumer on it any more."""
+    monkeypatch.setattr(flow, "STARVED_SECONDS", 0)
+    async with opened(rabbit_url) as bus:
+        assert isinstance(bus, RabbitBus)
+        hands = Hands()
+        await bus.consume(QUEUE, hands.receive, prefetch=1)
+        (consumer,) = bus._consumers
+        await bus._displace(consumer)
+        before = await bus.trouble()
+        await bus.publish([requested()])
+        after = await bus.trouble()
+
+    assert [None, f"nothing arrives from {QUEUE}"] == [before, after]
+
+
+async def test_silent_broker_is_noticed(rabbit_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before its heartbeats are missed."""
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.2)
+    async with relaying(rabbit_url) as relay, opened(relay.url) as bus:
+        await bus.consume(QUEUE, Hands().receive, prefetch=1)
+        relay.fall_silent()
+        assert await health.remembered(bus.trouble)() is not None
+        assert bus.is_connected()

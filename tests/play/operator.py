@@ -36,6 +36,8 @@ class Process:
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    admin: str = ""
+    """Where it shows its health and metrics."""
 
     def stop(self) -> None:
         """End it as a supervisor does, and expect that it ends well."""
@@ -57,6 +59,8 @@ class System:
     database_url: str
     folder: Path
     environment: dict[str, str]
+    is_watched: bool = False
+    """Whether processes get an admin address."""
     gateways: list[str] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
 
@@ -77,6 +81,9 @@ class System:
     def start(self, name: str, command: Sequence[str], **environment: str) -> Process:
         """Start a process whose output goes to a log of its own."""
         log = self.folder / f"{name}.log"
+        admin = f"127.0.0.1:{free_port()}" if self.is_watched else ""
+        if admin:
+            environment["LATCHKEY_ADMIN_LISTEN"] = admin
         with log.open("ab") as output:
             popen = subprocess.Popen(
                 [sys.executable, *command],
@@ -85,7 +92,7 @@ class System:
                 stderr=output,
                 cwd=self.folder,
             )
-        process = Process(name=name, popen=popen, log=log)
+        process = Process(name=name, popen=popen, log=log, admin=f"http://{admin}")
         self.processes.append(process)
         return process
 
@@ -134,7 +141,8 @@ class System:
         """Tell whether a gateway says that links can be made."""
         try:
             async with http.get(f"{gateway}/readyz") as response:
-                return response.status == 200
+                # Without the broker a gateway is ready, and begins no link.
+                return (await response.json())["status"] == "ready"
         except aiohttp.ClientError:
             return False
 

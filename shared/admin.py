@@ -1,0 +1,93 @@
+"""The admin address: health, metrics, and what a service adds for whoever runs it. Never the public address.
+
+Health and metrics are for probes and Prometheus, which come from anywhere that can reach the address. Pages that a service adds
+may tell of households, so they are shown on this machine alone: to who comes from it, and asks for it by a name that
+can be nothing else, since a web page elsewhere may point its own name here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from shared.health import Health, Report
+from shared.metrics import Metrics
+from shared.settings import is_loopback, split_address
+
+SHUTDOWN_SECONDS = 1
+"""How long a probe's answer may take at the end."""
+
+Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admin:
+    """What one process shows whoever runs it."""
+
+    health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
+    _pages: dict[str, Page] = field(default_factory=dict)
+
+    def add_page(self, path: str, page: Page) -> None:
+        """Show *page* at a path such as `/links`, and for everything below it."""
+        self._pages[path] = page
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        if request.method not in {"GET", "HEAD"}:
+            raise web.HTTPMethodNotAllowed(request.method, {"GET", "HEAD"})
+        match request.path:
+            case "/livez":
+                return as_response(await self.health.livez())
+            case "/readyz":
+                return as_response(await self.health.readyz())
+            case "/startupz":
+                return as_response(await self.health.startupz())
+            case "/metrics":
+                body = await self.metrics.exposition()
+                return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        page = self._pages.get("/" + request.path.split("/")[1])
+        if page is None:
+            raise web.HTTPNotFound
+        if not _is_here(request):
+            raise web.HTTPForbidden(
+                text="This page is shown on the machine itself: ask for 127.0.0.1 or localhost, from there.\n"
+            )
+        return await page(request)
+
+
+@asynccontextmanager
+async def open_admin(address: str | None) -> AsyncIterator[Admin]:
+    """Open what a process shows, and serve it if it has an address for that."""
+    admin = Admin()
+    if address is None:
+        yield admin
+        return
+    host, port = split_address(address)
+    runner = web.ServerRunner(web.Server(admin.answer, access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        log.info("admin listens", address=address)
+        yield admin
+    finally:
+        await runner.cleanup()
+
+
+def as_response(report: Report) -> web.Response:
+    """Return a report as probes read it."""
+    return web.json_response(
+        report.body, status=200 if report.is_well else 503, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _is_here(request: web.BaseRequest) -> bool:
+    hosts = request.headers.getall("Host", ())
+    name = urlsplit(f"//{hosts[0]}").hostname if len(hosts) == 1 else None
+    return is_loopback(request.remote or "") and name is not None and is_loopback(name)
