@@ -25,8 +25,8 @@ async def open_context(
     """Open what the handlers are given."""
     admin, public_keys = admin or Admin(), keys.read(settings.keys_dir, keys.PublicKeys)
     async with (
-        bootstrap.open_auth_store(settings) as store,
-        open_providers(settings, store) as providers,
+        bootstrap.open_auth_store(settings, admin.metrics) as store,
+        open_providers(settings, store, admin.metrics) as providers,
         open_app_tokens(settings.services, SystemClock()) as app_tokens,
         _open_webhook(settings) as webhook,
     ):
@@ -59,14 +59,14 @@ async def _open_webhook(settings: Settings) -> AsyncIterator[Webhook | None]:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Handle events until *stop* is set."""
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
         await work(settings, bus, admin, stop)
 
 
 async def work(settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event) -> None:
     """Handle events of a bus that is open already."""
     async with open_context(settings, bus, admin) as context:
-        await bootstrap.wait_for_store(context.store, context.health, stop=stop)
+        await bootstrap.wait_for_store("auth_worker", context, stop=stop)
         await worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch)
 
 

@@ -96,7 +96,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Answer requests until *stop* is set."""
     if settings.demo:
         log.warning("no playground here: `demo` is for embedded mode, `latchkey up --demo`")
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
         await work(settings, bus, admin, stop)
 
 
@@ -107,7 +107,7 @@ async def work(
     host, port = split_address(settings.listen)
     async with open_context(settings, bus, admin) as opened:
         context = extension.look_in(opened) if extension else opened
-        bootstrap.watch_store(context.store, context.health)
+        bootstrap.watch_store("gateway", context)
         app = create_app(context)
         if extension:
             extension.add_to(app, context)

@@ -12,6 +12,7 @@ from gateway.context import GatewayContext
 from gateway.operations import OPERATIONS, Operation, Request, modes
 from gateway.smapi import envelope, faults
 from gateway.smapi.faults import Fault
+from gateway.smapi.methods import METHODS
 from shared.bus.base import BusUnavailable
 from shared.domain import errors
 from shared.storage.base import StoreUnavailable
@@ -85,12 +86,14 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
         outcome = OK if answered.status == 200 else "fault of the content server"
         return answered
     finally:
+        seconds = context.clock.monotonic() - started
+        context.metrics.calls.observe(seconds, method if method in _METHODS else "other", outcome)
         context.call_log.tell(
             method=method,
             outcome=outcome,
             service=asked.service,
             correlation_id=correlation_id,
-            duration_ms=round((context.clock.monotonic() - started) * 1000, 2),
+            duration_ms=round(seconds * 1000, 2),
         )
 
 
@@ -138,6 +141,7 @@ def _fault(error: Exception, correlation_id: str) -> Fault:
     return faults.ServiceUnknownError(correlation_id)
 
 
+_METHODS = frozenset(METHODS)
 _TOLD = {kind: fault() for kind, fault in FAULTS}
 # A fault of the table is the same each time, and so is its answer.
 _FAULTY: dict[Fault, Answered] = {

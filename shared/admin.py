@@ -5,21 +5,25 @@ may tell of households, so they are shown on this machine alone: to who comes fr
 can be nothing else, since a web page elsewhere may point its own name here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from shared.health import Health, Report
-from shared.metrics import Metrics
+from shared.metrics import Metrics, Timed
 from shared.settings import is_loopback, split_address
 
 SHUTDOWN_SECONDS = 1
 """How long a probe's answer may take at the end."""
+
+PULSE = 0.25
+"""Seconds between two looks at how late the event loop is."""
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -32,7 +36,12 @@ class Admin:
 
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
+    _open: dict[str, Page] = field(default_factory=dict)
     _pages: dict[str, Page] = field(default_factory=dict)
+
+    def add_open(self, path: str, page: Page) -> None:
+        """Show *page* to whoever reaches the address: for machines, and about this process alone."""
+        self._open[path] = page
 
     def add_page(self, path: str, page: Page) -> None:
         """Show *page* at a path such as `/links`, and for everything below it."""
@@ -42,16 +51,8 @@ class Admin:
         """Answer one request."""
         if request.method not in {"GET", "HEAD"}:
             raise web.HTTPMethodNotAllowed(request.method, {"GET", "HEAD"})
-        match request.path:
-            case "/livez":
-                return as_response(await self.health.livez())
-            case "/readyz":
-                return as_response(await self.health.readyz())
-            case "/startupz":
-                return as_response(await self.health.startupz())
-            case "/metrics":
-                body = await self.metrics.exposition()
-                return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        if request.path in self._open:
+            return await self._open[request.path](request)
         page = self._pages.get("/" + request.path.split("/")[1])
         if page is None:
             raise web.HTTPNotFound
@@ -69,15 +70,40 @@ async def open_admin(address: str | None) -> AsyncIterator[Admin]:
     if address is None:
         yield admin
         return
+    from shared.exposition import CONTENT_TYPE, Exposition  # noqa: PLC0415 - only where somebody may ask
+
+    exposition, health = Exposition(admin.metrics), admin.health
+
+    async def metrics(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=await exposition.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    admin.add_open("/metrics", metrics)
+    for path, ask in (("/livez", health.livez), ("/readyz", health.readyz), ("/startupz", health.startupz)):
+        admin.add_open(path, partial(_probed, ask))
     host, port = split_address(address)
     runner = web.ServerRunner(web.Server(admin.answer, access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
+    pulse = asyncio.create_task(_feel_pulse(admin.metrics.loop_lag))
     try:
         await web.TCPSite(runner, host, port).start()
         log.info("admin listens", address=address)
         yield admin
     finally:
+        pulse.cancel()
         await runner.cleanup()
+
+
+async def _feel_pulse(lag: Timed) -> None:
+    """Measure how late the event loop comes to what is due."""
+    now = asyncio.get_running_loop().time
+    while True:
+        due = now() + PULSE
+        await asyncio.sleep(PULSE)
+        lag.observe(now() - due)
+
+
+async def _probed(ask: Callable[[], Awaitable[Report]], _: web.BaseRequest) -> web.StreamResponse:
+    return as_response(await ask())
 
 
 def as_response(report: Report) -> web.Response:

@@ -7,7 +7,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 
 import structlog
@@ -20,13 +20,14 @@ from shared.bus.base import Bus
 from shared.bus.inspection import BrokerFacts
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
-from shared.context import SystemClock
+from shared.context import Clock, SystemClock
 from shared.health import Health, remembered
 from shared.keys import KeysError
+from shared.metrics import Metrics
 from shared.settings import Settings, SettingsError, load
 from shared.storage import inspection as storage_inspection
 from shared.storage import migrate, sql
-from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
+from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore, Vitals
 from shared.storage.household import HouseholdRows, open_household_rows
 from shared.storage.inspection import DatabaseFacts
 from shared.storage.schema import VERSION
@@ -40,20 +41,36 @@ Serve = Callable[[Settings, asyncio.Event], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class _Checked(Protocol):
+class _Store(Protocol):
     async def check(self) -> None: ...
+
+    async def vitals(self) -> Vitals: ...
+
+
+class _Workplace(Protocol):
+    @property
+    def store(self) -> _Store: ...
+
+    @property
+    def health(self) -> Health: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def clock(self) -> Clock: ...
 
 
 @asynccontextmanager
-async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
+async def open_bus(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Bus]:
     """Open the bus that the broker URL names."""
     url = settings.broker_url.get_secret_value()
     now = SystemClock().now
     if url.startswith("memory://"):
-        async with MemoryBus(now=now) as bus:
+        async with MemoryBus(now=now, metrics=metrics) as bus:
             yield bus
     else:
-        async with open_rabbit(url, prefix=settings.bus_prefix, now=now) as rabbit:
+        async with open_rabbit(url, prefix=settings.bus_prefix, now=now, metrics=metrics) as rabbit:
             yield rabbit
 
 
@@ -69,17 +86,27 @@ def open_read_store(settings: Settings) -> AbstractAsyncContextManager[ReadStore
     )
 
 
-def open_auth_store(settings: Settings) -> AbstractAsyncContextManager[AuthStore]:
+def open_auth_store(
+    settings: Settings, metrics: Metrics | None = None
+) -> AbstractAsyncContextManager[AuthStore]:
     """Open auth_worker's store."""
     return sql.open_auth_store(
-        _database(settings), pool_size=settings.database_pool, pgbouncer=settings.database_pgbouncer
+        _database(settings),
+        pool_size=settings.database_pool,
+        pgbouncer=settings.database_pgbouncer,
+        metrics=metrics,
     )
 
 
-def open_token_store(settings: Settings) -> AbstractAsyncContextManager[TokenStore]:
+def open_token_store(
+    settings: Settings, metrics: Metrics | None = None
+) -> AbstractAsyncContextManager[TokenStore]:
     """Open token_worker's store."""
     return sql.open_token_store(
-        _database(settings), pool_size=settings.database_pool, pgbouncer=settings.database_pgbouncer
+        _database(settings),
+        pool_size=settings.database_pool,
+        pgbouncer=settings.database_pgbouncer,
+        metrics=metrics,
     )
 
 
@@ -121,8 +148,9 @@ async def _not_begun() -> str | None:
     return "not received yet"
 
 
-def watch_store(store: _Checked, health: Health) -> None:
-    """Let a process count as begun, and as ready, when its store is fit for work."""
+def watch_store(service: str, context: _Workplace) -> None:
+    """Let a process count as begun, and as ready, when its store is fit for work; and tell how the store is."""
+    store, metrics = context.store, context.metrics
 
     async def check() -> str | None:
         try:
@@ -132,17 +160,27 @@ def watch_store(store: _Checked, health: Health) -> None:
             return "not answering, or not migrated"
         return None
 
-    health.begun["database"] = health.fit["database"] = remembered(check)
+    async def measure() -> None:
+        metrics.connections.forget(service, "used")
+        metrics.clock_offset.forget(service)
+        with suppress(StoreUnavailable):
+            found = await store.vitals()
+            metrics.clock_offset.set(found.now - context.clock.now(), service)
+            metrics.connections.set(found.used, service, "used")
+            metrics.connections.set(found.most, service, "most")
+
+    context.health.begun["database"] = context.health.fit["database"] = remembered(check)
+    metrics.sources.append(measure)
 
 
-async def wait_for_store(store: _Checked, health: Health, *, stop: asyncio.Event) -> None:
+async def wait_for_store(service: str, context: _Workplace, *, stop: asyncio.Event) -> None:
     """Return when the store is fit for work, or *stop* is set; says every few seconds what is missing."""
-    watch_store(store, health)
-    health.fit["messages"] = _not_begun
+    watch_store(service, context)
+    context.health.fit["messages"] = _not_begun
     attempt = 0
     while not stop.is_set():
         try:
-            await store.check()
+            await context.store.check()
         except StoreUnavailable as error:
             wait = _WAITS[min(attempt, len(_WAITS) - 1)]
             log.warning("waiting for the database", reason=str(error), again_in_s=wait)

@@ -30,6 +30,7 @@ from shared.domain.errors import Refusal
 from shared.health import Health, remembered
 from shared.merging import Merging, Shared
 from shared.messages import QUEUES, Event
+from shared.metrics import Metrics
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.wire import Batch, WireError
 
@@ -65,6 +66,11 @@ class Workplace(Protocol):
     @property
     def health(self) -> Health:
         """Return where the worker says how it is."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """Return where it counts what it does."""
         ...
 
 
@@ -184,6 +190,7 @@ class _Reader(Generic[ContextT]):
         self.started: set[asyncio.Task[None]] = set()
         self._handlers = handlers
         self._context = context
+        self._metrics = context.metrics
         self._stop = stop
         self._deadline = deadline
         # A message may carry hundreds of events: prefetch alone would not bound how many handlers run.
@@ -214,6 +221,8 @@ class _Reader(Generic[ContextT]):
             self.started.discard(task)
 
     async def _handle(self, delivery: Delivery) -> None:
+        if delivery.redeliveries:
+            self._metrics.redeliveries.add(self.queue)
         try:
             batch = wire.decode(delivery.body)
             handler = self._handlers[type(batch.events[0])]
@@ -281,6 +290,7 @@ class _Reader(Generic[ContextT]):
     async def _settle(self, result: _Result, attempt: int) -> None:
         """Log how an event ended, and hand over what follows from it."""
         event, error, outcome = result.event, result.error, result.outcome(attempt)
+        self._metrics.events.observe(result.seconds, event.kind, outcome)
         if outcome == "done" and attempt == 1:
             # What nearly every line says.
             lines.info(
@@ -317,6 +327,7 @@ class _Reader(Generic[ContextT]):
 
     async def _bury(self, body: bytes, reason: str, error: Exception | None = None) -> None:
         log.error("message buried", queue=self.queue, reason=reason, exc_info=error)
+        self._metrics.buried.add(self.queue)
         await self._confirmed(partial(self._context.bus.bury, self.queue, body, reason=reason))
 
     async def _confirmed(self, hand_over: Callable[[], Awaitable[None]]) -> None:

@@ -21,7 +21,7 @@ async def open_context(
 ) -> AsyncIterator[TokenContext]:
     """Open what the handlers are given."""
     admin, own_keys = admin or Admin(), keys.read(settings.keys_dir, keys.TokenWorkerKeys)
-    async with bootstrap.open_token_store(settings) as store:
+    async with bootstrap.open_token_store(settings, admin.metrics) as store:
         yield TokenContext(
             settings=settings,
             bus=bus,
@@ -38,14 +38,14 @@ async def open_context(
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Handle events until *stop* is set."""
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings) as bus:
+    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
         await work(settings, bus, admin, stop)
 
 
 async def work(settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event) -> None:
     """Handle events of a bus that is open already, and delete what has expired."""
     async with open_context(settings, bus, admin) as context, asyncio.TaskGroup() as tasks:
-        await bootstrap.wait_for_store(context.store, context.health, stop=stop)
+        await bootstrap.wait_for_store("token_worker", context, stop=stop)
         tasks.create_task(retention.run(context, stop=stop))
         tasks.create_task(worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch))
 

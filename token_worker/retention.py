@@ -20,6 +20,8 @@ async def run(context: TokenContext, *, stop: asyncio.Event) -> None:
         except StoreUnavailable:
             log.warning("retention postponed", reason="database away")
         else:
+            context.metrics.deleted.add(by=deleted)
+            context.metrics.retained.set(context.clock.now())
             if deleted:
                 log.info("expired rows deleted", rows=deleted)
         await _wait(stop, context.settings.retention.interval)

@@ -7,6 +7,7 @@ from typing import Any
 from auth_worker.providers import audiobookshelf, http, jellyfin, local, oauth2, oidc, subsonic
 from auth_worker.providers.base import Provider, Surroundings
 from auth_worker.providers.web import Web
+from shared.metrics import Metrics
 from shared.settings import (
     AudiobookshelfProviderSettings,
     HttpProviderSettings,
@@ -35,13 +36,21 @@ OPENERS: dict[type[ProviderSection], Opener] = {
 
 
 @asynccontextmanager
-async def open_providers(settings: Settings, store: AuthStore) -> AsyncIterator[Mapping[str, Provider]]:
+async def open_providers(
+    settings: Settings, store: AuthStore, metrics: Metrics | None = None
+) -> AsyncIterator[Mapping[str, Provider]]:
     """Open all providers, by name."""
+    counted = (metrics or Metrics()).providers
+
+    def surroundings(name: str, web: Web) -> Surroundings:
+        def tell(seconds: float, outcome: str) -> None:
+            counted.observe(seconds, name, outcome)
+
+        return Surroundings(settings=settings, name=name, store=store, web=web.telling(tell))
+
     async with AsyncExitStack() as stack:
         web = await stack.enter_async_context(Web.open())
         yield {
-            name: await stack.enter_async_context(
-                OPENERS[type(each)](each, Surroundings(settings=settings, name=name, store=store, web=web))
-            )
+            name: await stack.enter_async_context(OPENERS[type(each)](each, surroundings(name, web)))
             for name, each in settings.providers.items()
         }

@@ -1,7 +1,8 @@
 """The way out to identity providers: bounded in time, bytes and connections, and never following anybody elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,6 +15,10 @@ ANSWER_SECONDS = 8.0
 """From the first byte to the last; a person is looking at a waiting page."""
 LARGEST_ANSWER = 256 * 1024
 CONNECTIONS = 64
+
+
+Tell = Callable[[float, str], None]
+"""Takes how many seconds a request took, and `answered`, `failed` (5xx) or `unavailable`."""
 
 
 class ProviderUnavailable(Exception):
@@ -58,9 +63,12 @@ class Answer:
 class Web:
     """HTTP to providers, over one pool of connections."""
 
-    def __init__(self, session: aiohttp.ClientSession, patience: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, patience: float = ANSWER_SECONDS, tell: Tell = lambda *_: None
+    ) -> None:
         self._session = session
         self._patience = patience
+        self._tell = tell
 
     @classmethod
     @asynccontextmanager
@@ -76,6 +84,10 @@ class Web:
             timeout=timeout,
         ) as session:
             yield cls(session, answer)
+
+    def telling(self, tell: Tell) -> "Web":
+        """Return the same way out, for one provider, of whose answers *tell* is told."""
+        return Web(self._session, self._patience, tell)
 
     @asynccontextmanager
     async def within(self, url: str, seconds: float = ANSWER_SECONDS) -> AsyncIterator[None]:
@@ -116,6 +128,7 @@ class Web:
         if json is not None:
             data = json if isinstance(json, bytes) else msgspec.json.encode(json)
             sent["Content-Type"] = "application/json"
+        started, outcome = time.monotonic(), "unavailable"
         try:
             async with self._session.request(
                 method, url, params=query, data=data, headers=sent, allow_redirects=False
@@ -124,10 +137,13 @@ class Web:
                 while len(body) <= largest and (more := await response.content.read(largest + 1 - len(body))):
                     body += more
                 status, challenged = response.status, "WWW-Authenticate" in response.headers
+            outcome = "answered" if status < 500 else "failed"
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NothingDone(_silence(url, error)) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ProviderUnavailable(_silence(url, error)) from None
+        finally:
+            self._tell(time.monotonic() - started, outcome)
         if len(body) > largest:
             raise ProviderUnavailable(f"{_address(url)} answered more than {largest} bytes")
         if 300 <= status < 400:

@@ -149,13 +149,12 @@ async def _same_pair(claims: TokenClaims, request: Request, context: GatewayCont
 
 
 async def _refreshed(event: TokenRefreshRequested, context: GatewayContext) -> DeviceAuthTokenResult:
-    seconds = context.settings.refresh.timeout
-    with context.results.expect(refresh_key(event.request_id)) as expected:
-        async with asyncio.timeout(seconds):
-            await context.bus.publish([event])
-            result = await expected.wait(seconds)
-    if not isinstance(result, TokenRefreshed):
-        raise TryAgainLater("the successor of the token was not there in time")
+    started, outcome = context.clock.monotonic(), "late"
+    try:
+        result = await _judged(event, context)
+        outcome = result.outcome.value
+    finally:
+        context.metrics.refreshes.observe(context.clock.monotonic() - started, outcome)
     if result.outcome is RefreshOutcome.REAUTHORIZE:
         raise ReauthorizationNeeded
     if result.outcome is RefreshOutcome.REFUSED:
@@ -163,6 +162,17 @@ async def _refreshed(event: TokenRefreshRequested, context: GatewayContext) -> D
     delivery_id = refresh_delivery_id(event.grant_id, event.family, event.generation)
     sealed = await context.store.delivery(delivery_id)
     return pairs.opened(sealed, delivery_id=delivery_id, context=context)
+
+
+async def _judged(event: TokenRefreshRequested, context: GatewayContext) -> TokenRefreshed:
+    seconds = context.settings.refresh.timeout
+    with context.results.expect(refresh_key(event.request_id)) as expected:
+        async with asyncio.timeout(seconds):
+            await context.bus.publish([event])
+            result = await expected.wait(seconds)
+    if not isinstance(result, TokenRefreshed):
+        raise TryAgainLater("the successor of the token was not there in time")
+    return result
 
 
 def _refresh_requested(

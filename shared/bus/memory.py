@@ -24,6 +24,7 @@ from shared.bus.base import (
     delay_before,
 )
 from shared.messages import QUEUES, Event
+from shared.metrics import Metrics
 
 LONGEST_QUEUE = 10_000
 """Messages; beyond that publishing is refused, so that a worker that stands still does not eat the machine."""
@@ -41,7 +42,10 @@ class MemoryBus:
         delays: Sequence[float] = RETRY_DELAYS,
         lifetimes: Mapping[type[Event], float] = LIFETIMES,
         now: Now | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
+        self._metrics.sources.append(self._measure)
         self._delays = delays
         self._lifetimes = lifetimes
         self._now = now
@@ -141,6 +145,12 @@ class MemoryBus:
         """Return True: there is nothing to be disconnected from."""
         return True
 
+    async def _measure(self) -> None:
+        self._metrics.broker.set(1)
+        self._metrics.waiting.set(len(self._dead), "dead")
+        for name, queue in self._queues.items():
+            self._metrics.waiting.set(queue.waiting, name)
+
     async def _read(self, queue: "_Queue", receive: Receive, prefetch: int) -> None:
         slots = asyncio.Semaphore(prefetch)
         while True:
@@ -205,6 +215,11 @@ class _Queue:
 
     def put_back(self, message: _Message) -> None:
         self._messages.put_nowait(message)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages nobody has in hand."""
+        return self._messages.qsize()
 
     async def take(self) -> _Message:
         while True:

@@ -8,14 +8,13 @@ closes its channel for everybody (aio-pika 10.2).
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import structlog
-from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from shared import wire
 from shared.bus import letters
@@ -32,19 +31,13 @@ from shared.bus.base import (
 )
 from shared.bus.delivery import RabbitDelivery, hand_over
 from shared.bus.flow import Flow, waiting_in
-from shared.bus.gathering import Gathering
 from shared.bus.line import Line, as_unavailable
+from shared.bus.publishing import DIRECT, PUBLISH_SECONDS, Publishing
 from shared.bus.topology import Topology, declare
 from shared.messages import Event
-
-PUBLISH_SECONDS = 3.0
-"""How long a confirm may take; after that the message may or may not have been taken."""
-_DIRECT = ""
-"""The exchange that AMQP has for everybody: the routing key is a queue's name."""
+from shared.metrics import Metrics
 
 _T = TypeVar("_T")
-_Target = tuple[str, str, type[Event]]
-"""Exchange, routing key, and kind."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +50,7 @@ async def open_rabbit(
     delays: Sequence[float] = RETRY_DELAYS,
     lifetimes: Mapping[type[Event], float] = LIFETIMES,
     now: Now | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator["RabbitBus"]:
     """Open the bus; it connects by itself, now or as soon as the broker is there.
 
@@ -66,8 +60,9 @@ async def open_rabbit(
         delays: seconds before the second, third, ... attempt.
         lifetimes: kind -> seconds after which a message is forgotten.
         now: tells when a message was buried; without it nobody will know.
+        metrics: where it is counted what becomes of messages.
     """
-    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays), lifetimes, now)
+    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays), lifetimes, now, metrics or Metrics())
     holders = [asyncio.create_task(line.hold()) for line in bus.lines]
     try:
         yield bus
@@ -99,45 +94,49 @@ class RabbitBus:
     """The bus, with what has been asked of it: consumers and listeners are put in place on every new connection."""
 
     def __init__(
-        self, url: str, names: Topology, lifetimes: Mapping[type[Event], float], now: Now | None
+        self,
+        url: str,
+        names: Topology,
+        lifetimes: Mapping[type[Event], float],
+        now: Now | None,
+        metrics: Metrics,
     ) -> None:
         self._names = names
-        self._lifetimes = lifetimes
         self._now = now
-        self._publishing = Line(url, name="latchkey publishing", prepare=self._prepare_publishing)
+        self._metrics = metrics
+        self._publishing = Publishing(url, names, lifetimes, metrics.publishes)
         self._consuming = Line(url, name="latchkey consuming", prepare=self._prepare_consuming)
-        self._exchanges: dict[str, AbstractExchange] = {}
         self._consumers: list[_Consumer] = []
         self._listeners: list[_Listener] = []
         self._in_hand: set[asyncio.Task[None]] = set()
-        self._gathering = Gathering(self._send_gathered)
+        metrics.sources.append(self._measure)
 
     @property
     def lines(self) -> tuple[Line, Line]:
         """Return the two connections, which somebody has to hold."""
-        return (self._publishing, self._consuming)
+        return (self._publishing.line, self._consuming)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Send events of one kind to the work queue of that kind, in one message with others of the kind."""
         kind = type(events[0])
         if any(type(event) is not kind for event in events):
             raise ValueError("events of one kind go into one message")
-        await self._gathering.put((self._names.work, kind.kind, kind), list(map(wire.encode_event, events)))
+        await self._publishing.gather(self._names.work, kind.kind, events)
 
     async def answer(self, gateway: str, event: Event) -> None:
         """Send a result to one gateway or to all; the queue of one that is gone has gone with it."""
-        await self._gathering.put((self._names.results, gateway, type(event)), [wire.encode_event(event)])
+        await self._publishing.gather(self._names.results, gateway, [event])
 
     async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
         """Let one event wait in the retry queue of its delay, and come back to its work queue."""
         exchange = self._names.retry(delay_before(attempt, self._names.delays))
         body = wire.encode([event], attempt=attempt)
-        await self._send(exchange, self._names.queue(queue), body, mandatory=True)
+        await self._publishing.send(exchange, self._names.queue(queue), body)
 
     async def bury(self, queue: str, body: bytes, *, reason: str) -> None:
         """Put a message into the dead letters, with its queue and the reason in its headers."""
         headers, at = {"queue": queue, "reason": reason}, self._now() if self._now else None
-        await self._send(self._names.dead, "", body, mandatory=True, headers=headers, at=at)
+        await self._publishing.send(self._names.dead, "", body, headers=headers, at=at)
 
     async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
         """Start giving the messages of a work queue to *receive*, now or when the broker is there."""
@@ -162,7 +161,7 @@ class RabbitBus:
 
     async def end_publishing(self) -> None:
         """Give up what is not confirmed yet."""
-        await self._gathering.close()
+        await self._publishing.close()
 
     async def end_readers(self) -> None:
         """Cancel whoever still has a message in hand; the broker has taken it back with the connection."""
@@ -174,25 +173,22 @@ class RabbitBus:
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return the oldest dead letters."""
         with as_unavailable():
-            return await letters.oldest(await self._publishing.errand(), self._names.dead, limit)
+            return await letters.oldest(await self._publishing.line.errand(), self._names.dead, limit)
 
     async def replay(self, letter_ids: Collection[str]) -> int:
         """Put dead letters back into their queues."""
 
         async def put_back(queue: str, body: bytes) -> None:
-            await self._send(_DIRECT, self._names.queue(queue), body, mandatory=True)
+            await self._publishing.send(DIRECT, self._names.queue(queue), body)
 
         with as_unavailable():
-            return await letters.replay(
-                await self._publishing.errand(), self._names.dead, letter_ids, put_back
-            )
+            channel = await self._publishing.line.errand()
+            return await letters.replay(channel, self._names.dead, letter_ids, put_back)
 
     async def trouble(self) -> str | None:
         """Ask the broker, on the connection that messages come on, what waits for readers that have room."""
         try:
-            with as_unavailable():
-                queues = {each.queue: self._names.queue(each.queue) for each in self._consumers}
-                waiting = await waiting_in(await self._consuming.errand(), queues)
+            waiting = await self._waiting()
         except BusUnavailable as error:
             return str(error)
         now = asyncio.get_running_loop().time()
@@ -203,57 +199,23 @@ class RabbitBus:
 
     def is_connected(self) -> bool:
         """Tell whether both lines are up."""
-        return self._publishing.is_up and self._consuming.is_up
+        return self._publishing.line.is_up and self._consuming.is_up
 
-    async def _send_gathered(self, target: _Target, events: Sequence[bytes]) -> None:
-        exchange, key, kind = target
-        await self._send(
-            exchange,
-            key,
-            wire.packed(kind, events),
-            mandatory=exchange == self._names.work,
-            expires_in=self._lifetimes.get(kind),
-        )
-
-    async def _send(
-        self,
-        exchange: str,
-        key: str,
-        body: bytes,
-        *,
-        mandatory: bool,
-        expires_in: float | None = None,
-        headers: dict[str, str] | None = None,
-        at: int | None = None,
-    ) -> None:
-        if not self._publishing.is_up:
-            raise BusUnavailable("not connected to the broker")
-        message = Message(
-            body,
-            content_type="application/json",
-            delivery_mode=DeliveryMode.PERSISTENT if mandatory else DeliveryMode.NOT_PERSISTENT,
-            # Returned messages are matched by their id, so that no two under way may share one (aiormq 7.2).
-            message_id=uuid.uuid4().hex,
-            expiration=expires_in,
-            headers=dict(headers or {}),
-            timestamp=at,
-        )
+    async def _waiting(self, **others: str) -> Mapping[str, int]:
+        """Return how many messages wait for this process's readers, and in other queues."""
         with as_unavailable():
-            # The timeout of publish itself does not cover waiting for a blocked connection.
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._exchanges[exchange].publish(message, key, mandatory=mandatory)
+            queues = {each.queue: self._names.queue(each.queue) for each in self._consumers} | others
+            return await waiting_in(await self._consuming.errand(), queues)
 
-    async def _prepare_publishing(self, line: Line) -> None:
-        channel = await line.channel(on_return_raises=True)
-        await declare(channel, self._names)
-        names = [
-            self._names.work,
-            self._names.results,
-            self._names.dead,
-            *map(self._names.retry, self._names.delays),
-        ]
-        self._exchanges = {name: await channel.get_exchange(name, ensure=False) for name in names}
-        self._exchanges[_DIRECT] = channel.default_exchange
+    async def _measure(self) -> None:
+        """Bring up to date what is told of the broker; gateways, which read no queue, leave those to others."""
+        self._metrics.broker.set(self.is_connected())
+        for queue in (*(each.queue for each in self._consumers), "dead"):
+            self._metrics.waiting.forget(queue)
+        if self._consumers:
+            with suppress(BusUnavailable):
+                for queue, count in (await self._waiting(dead=self._names.dead)).items():
+                    self._metrics.waiting.set(count, queue)
 
     async def _prepare_consuming(self, line: Line) -> None:
         channel = await line.errand()

@@ -13,11 +13,13 @@ from shared.domain.link import Link, LinkState
 from shared.domain.session import Session
 from shared.domain.typed_code import GUESS_WINDOW
 from shared.domain.upgrade import Upgrade
+from shared.metrics import Metrics
 from shared.storage.base import (
     AuthStore,
     AuthTransaction,
     LocalUser,
     LoginAttempt,
+    Vitals,
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
@@ -58,6 +60,7 @@ from shared.storage.tried import KEYS, TRIES, parameters, tries_from
 from shared.storage.tries import Notice, TryOutcome
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdWrites
+from shared.storage.vitals import vitals
 from shared.storage.writes import upsert
 
 _ATTEMPTS = (
@@ -124,7 +127,10 @@ class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, SqlSightin
 
     async def insert_link(self, link: Link) -> bool:
         """Insert a link; False if it was there already."""
-        return await self._session.insert_new(links, link_values(link))
+        is_new = await self._session.insert_new(links, link_values(link))
+        if is_new:
+            self.count(link)
+        return is_new
 
     async def insert_typed_code(self, code: TypedCode) -> bool:
         """Give a link a short name; False if a link has that name, or had it a moment ago."""
@@ -284,15 +290,20 @@ class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, SqlSightin
 class SqlAuthStore(AuthStore):
     """See the port."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
         self._engine = engine
+        self._metrics = metrics
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AuthTransaction]:
         """Open a transaction."""
         async with begin(self._engine) as session:
-            yield SqlAuthTransaction(session)
+            yield SqlAuthTransaction(session, self._metrics)
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""
         await check(self._engine)
+
+    async def vitals(self) -> Vitals:
+        """Tell how the database and the connections to it are."""
+        return await vitals(self._engine)

@@ -36,6 +36,18 @@ class Conflict(Exception):
     """Somebody else changed the row first; read it again and decide again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """What a store says of its database."""
+
+    now: int
+    """Whole seconds since the epoch, by the database's clock."""
+    used: int
+    """Connections that are at work, or kept for one question."""
+    most: int
+    """Connections that there may be."""
+
+
 class AttemptOutcome(StrEnum):
     """How one offer of evidence was judged."""
 
@@ -161,6 +173,14 @@ class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads,
 
         Raises:
             StoreUnavailable: it does not, with the way out in the message.
+        """
+        ...
+
+    async def vitals(self) -> Vitals:
+        """Tell how the database and the connections to it are.
+
+        Raises:
+            StoreUnavailable: it does not answer.
         """
         ...
 
@@ -325,6 +345,10 @@ class AuthStore(Protocol):
         """Prove that the database answers and has the schema of this version."""
         ...
 
+    async def vitals(self) -> Vitals:
+        """Tell how the database and the connections to it are."""
+        ...
+
 
 class TokenStore(Protocol):
     """token_worker's store."""
@@ -335,4 +359,8 @@ class TokenStore(Protocol):
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""
+        ...
+
+    async def vitals(self) -> Vitals:
+        """Tell how the database and the connections to it are."""
         ...

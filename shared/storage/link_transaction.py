@@ -1,10 +1,13 @@
 """What both workers do to links, inside one transaction."""
 
+from functools import partial
+
 from sqlalchemy import bindparam, insert, select
 
 from shared.domain.account import Account
 from shared.domain.link import Link
 from shared.domain.upgrade import Upgrade
+from shared.metrics import Metrics
 from shared.storage.base import AuditEvent, LinkTransaction
 from shared.storage.rows import account_from, audit_values, link_from, link_values, upgrade_from
 from shared.storage.schema import accounts, audit_events, links, upgrades
@@ -21,8 +24,9 @@ _AUDIT = insert(audit_events).inline()
 class SqlLinkTransaction(LinkTransaction):
     """See the port."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, metrics: Metrics) -> None:
         self._session = session
+        self._metrics = metrics
 
     @property
     def now(self) -> int:
@@ -37,6 +41,13 @@ class SqlLinkTransaction(LinkTransaction):
     async def swap_link(self, old: Link, new: Link) -> None:
         """Replace *old* by *new*."""
         await self._session.swap(links, link_values(old), link_values(new))
+        if new.state is not old.state:
+            self.count(new)
+
+    def count(self, link: Link) -> None:
+        """Count a link that came to its state, once that is committed."""
+        age = self.now - link.requested_at
+        self._session.then.append(partial(self._metrics.link_ages.observe, age, link.state))
 
     async def account(self, account_id: str) -> Account | None:
         """Return an account."""
@@ -51,3 +62,4 @@ class SqlLinkTransaction(LinkTransaction):
     async def audit(self, event: AuditEvent) -> None:
         """Record what happened, with the transaction's time."""
         await self._session.execute(_AUDIT, audit_values(event, at=self.now))
+        self._session.then.append(partial(self._metrics.audited.add, event.kind))

@@ -17,7 +17,7 @@ from shared.domain.limits import Counted, Tries
 from shared.domain.link import Standing
 from shared.domain.revocation import Selection
 from shared.storage import selecting
-from shared.storage.base import GrantView, LinkView, PollView, ReadStore
+from shared.storage.base import GrantView, LinkView, PollView, ReadStore, Vitals
 from shared.storage.codes import EntryOutcome, EntryView, Guesses
 from shared.storage.direct import Keyed
 from shared.storage.expressions import Keys, is_one_of, now_seconds
@@ -60,6 +60,7 @@ from shared.storage.timeline_reads import SqlTimelineReads
 from shared.storage.tried import TRIES, parameters, tries_from
 from shared.storage.version import check
 from shared.storage.visits import AuditView, SystemView, VisitView
+from shared.storage.vitals import vitals
 
 _MOST = 128
 """Keys in one statement: more would not be cheaper each, and the first of them would wait longer."""
@@ -259,6 +260,10 @@ class SqlReadStore(SqlTimelineReads, ReadStore):
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""
         await check(self._engine)
+
+    async def vitals(self) -> Vitals:
+        """Tell how the database and the connections to it are."""
+        return await vitals(self._engine)
 
     async def close(self) -> None:
         """End what is under way."""

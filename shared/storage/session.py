@@ -1,6 +1,6 @@
 """Reads and transactions: one connection at work, whose failures are those of the port."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,6 +26,8 @@ class Session:
         self._connection = connection
         self.now = now
         """The database's time at which the transaction began."""
+        self.then: list[Callable[[], None]] = []
+        """What is done when all of it is committed."""
 
     @property
     def dialect(self) -> str:
@@ -94,9 +96,12 @@ async def begin(engine: AsyncEngine) -> AsyncIterator[Session]:
     with store_failures():
         connection, result = await _start(engine, _NOW)
     try:
-        yield Session(connection, result.scalar_one())
+        session = Session(connection, result.scalar_one())
+        yield session
         with store_failures():
             await connection.commit()
+        for act in session.then:
+            act()
     finally:
         await _give_back(connection)
 

@@ -7,6 +7,7 @@ the database is there, and fit.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from shared.metrics import Metrics
 from shared.storage.auth import SqlAuthStore
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts, open_engine
 from shared.storage.reads import HELD, SqlReadStore
@@ -60,6 +61,7 @@ async def open_auth_store(
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     pgbouncer: bool = False,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[SqlAuthStore]:
     """Open auth_worker's store.
 
@@ -73,7 +75,7 @@ async def open_auth_store(
         timeouts=timeouts,
         pgbouncer=pgbouncer,
     ) as engine:
-        yield SqlAuthStore(engine)
+        yield SqlAuthStore(engine, metrics or Metrics())
 
 
 @asynccontextmanager
@@ -84,6 +86,7 @@ async def open_token_store(
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     pgbouncer: bool = False,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[SqlTokenStore]:
     """Open token_worker's store.
 
@@ -97,4 +100,4 @@ async def open_token_store(
         timeouts=timeouts,
         pgbouncer=pgbouncer,
     ) as engine:
-        yield SqlTokenStore(engine)
+        yield SqlTokenStore(engine, metrics or Metrics())

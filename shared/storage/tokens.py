@@ -11,8 +11,9 @@ from sqlalchemy.sql.dml import ReturningDelete
 from shared.domain.account import Account
 from shared.domain.grant import Grant
 from shared.domain.revocation import Selection
+from shared.metrics import Metrics
 from shared.storage import selecting
-from shared.storage.base import Conflict, SealedPair, TokenStore, TokenTransaction
+from shared.storage.base import Conflict, SealedPair, TokenStore, TokenTransaction, Vitals
 from shared.storage.bulk import swap_all, upsert_all
 from shared.storage.expressions import Keys, is_one_of
 from shared.storage.link_transaction import SqlLinkTransaction
@@ -37,6 +38,7 @@ from shared.storage.sighting_transaction import SqlFirstUses
 from shared.storage.tries import Notice
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdErasure
+from shared.storage.vitals import vitals
 
 _GRANT = select(grants).where(grants.c.grant_id == bindparam("grant_id"))
 _GRANT_OF = select(grants).where(
@@ -160,15 +162,20 @@ class SqlTokenTransaction(SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction,
 class SqlTokenStore(TokenStore):
     """See the port."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
         self._engine = engine
+        self._metrics = metrics
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[TokenTransaction]:
         """Open a transaction."""
         async with begin(self._engine) as session:
-            yield SqlTokenTransaction(session)
+            yield SqlTokenTransaction(session, self._metrics)
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""
         await check(self._engine)
+
+    async def vitals(self) -> Vitals:
+        """Tell how the database and the connections to it are."""
+        return await vitals(self._engine)

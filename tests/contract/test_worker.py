@@ -13,6 +13,7 @@ from shared.bus.base import Bus, BusUnavailable, Delivery
 from shared.domain.errors import LinkTaken
 from shared.health import Health
 from shared.messages import Event, LinkRequested, TokenSeen
+from shared.metrics import Metrics
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.worker import Batched, Retry
 from tests.contract.conftest import PATIENCE
@@ -26,6 +27,7 @@ class Context:
 
     bus: Bus
     health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
     handled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     async def next(self) -> str:

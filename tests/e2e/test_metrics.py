@@ -1,0 +1,55 @@
+"""What a household's day looks like in the metrics."""
+
+from pathlib import Path
+
+import aiohttp
+
+from tests.e2e.conftest import started
+from tests.e2e.test_link import link_household
+from tests.play.operator import free_port
+from tests.play.past import stale_token
+from tests.play.person import Person
+from tests.play.sonos import Pair, Sonos
+from tests.unit.shared.test_metrics import samples_of
+
+ONCE = {
+    "latchkey_smapi_call_seconds_count{method=getAppLink,outcome=ok}": "links begun",
+    "latchkey_smapi_call_seconds_count{method=getDeviceAuthToken,outcome=ok}": "pairs delivered",
+    "latchkey_smapi_call_seconds_count{method=getMetadata,outcome=Client.TokenRefreshRequired}": "stale tokens",
+    "latchkey_smapi_call_seconds_count{method=other,outcome=Client.MethodNotSupported}": "made-up methods",
+    "latchkey_refresh_seconds_count{outcome=delivered}": "successors",
+    "latchkey_link_age_seconds_count{state=requested}": "rows of links",
+    "latchkey_link_age_seconds_count{state=authenticated}": "people who signed in",
+    "latchkey_link_age_seconds_count{state=linked}": "people who allowed",
+    "latchkey_audit_events_total{kind=link.linked}": "audits of that",
+    "latchkey_event_seconds_count{kind=link.requested,outcome=done}": "events of auth_worker",
+    "latchkey_event_seconds_count{kind=link.approved,outcome=done}": "events of token_worker",
+    "latchkey_broker_connected{}": "buses",
+    "latchkey_build_info{version=0.1.0}": "versions",
+}
+LOOKED_AT = {
+    f"latchkey_clock_offset_seconds{{service={service}}}"
+    for service in ("gateway", "auth_worker", "token_worker")
+}
+
+
+async def test_day_of_a_household_is_counted(sqlite_url: str, tmp_path: Path, person: Person) -> None:
+    """Each step once, in one process for all three services; and nothing of what was counted names anybody."""
+    admin = f"127.0.0.1:{free_port()}"
+    async with started(tmp_path, sqlite_url, LATCHKEY_ADMIN_LISTEN=admin) as system:
+        sonos = Sonos(person.http, system.endpoint)
+        pair = await link_household(sonos, person)
+        await sonos.root(Pair(token=await stale_token(system), key=pair.key))
+        await sonos.call("makeCoffee", pair=pair)
+        text = await scraped(person.http, admin)
+    found = samples_of(text)
+
+    assert dict.fromkeys(ONCE, 1) == {name: found.get(name) for name in ONCE}
+    assert LOOKED_AT <= {name for name, value in found.items() if abs(value) <= 1}
+    assert not [secret for secret in (sonos.household, pair.token, pair.key, "ann") if secret in text]
+
+
+async def scraped(http: aiohttp.ClientSession, admin: str) -> str:
+    async with http.get(f"http://{admin}/metrics") as response:
+        assert 200 == response.status
+        return await response.text()
