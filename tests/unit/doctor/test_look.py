@@ -3,14 +3,16 @@
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey
 
 from deploy.doctor.lines import State
-from deploy.doctor.look import look
+from deploy.doctor.look import _public, look
 from deploy.doctor.look_keys import look_at_keys
 from deploy.doctor.look_providers import look_at_providers
 from deploy.doctor.render import as_json, findings
@@ -19,7 +21,8 @@ from deploy.doctor.table import lines
 from shared import keys
 from shared.context import SystemRandom
 from tests.play.operator import free_port
-from tests.unit.doctor.samples import settings_with
+from tests.unit.check.test_tls import nothing, serving
+from tests.unit.doctor.samples import HEALTHY, settings_with
 
 CLIENT = "latchkey"
 
@@ -204,3 +207,20 @@ async def test_embedded_installation_is_seen_without_servers(sqlite_url: str, fo
             "broker.topology",
         )
     ]
+
+
+async def test_what_is_behind_a_doubtful_certificate_is_seen_too(tmp_path: Path) -> None:
+    """Days that run out and a root that nobody knows are lines of their own, and SMAPI is asked all the same."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    async with serving(tmp_path, key, key, name="127.0.0.1", days=10, prepare=nothing) as endpoint:
+        settings = settings_with(public_url=endpoint.removesuffix("/smapi"))
+        doubtful = replace(HEALTHY, settings=settings, public=await _public(settings, Told()))
+        told = Told(ca_file=str(tmp_path / "root.pem"))
+        trusted = replace(HEALTHY, settings=settings, public=await _public(settings, told))
+    found = [
+        {line.check_id for line in findings(lines(seen)) if line.check_id != "public.registered"}
+        for seen in (doubtful, trusted)
+    ]
+
+    # That server has no keys to show.
+    assert [{"tls.chain", "tls.days", "public.ours"}, {"tls.days", "public.ours"}] == found
