@@ -1,7 +1,7 @@
 """Merging: what several callers want done at the same time is done at once, beside each doing it alone.
 
-One flight at a time; what is asked for meanwhile goes with the next. When a flight fails, nobody knows whose fault it was: whoever was
-not alone on it is told `Shared`, and does it alone.
+One flight at a time; what is asked for meanwhile, or in the same turn of the event loop, goes together. When a flight fails, nobody knows whose
+fault it was: whoever was not alone on it is told `Shared`, and does it alone.
 """
 
 import asyncio
@@ -64,6 +64,10 @@ class Merging(Generic[ItemT]):
 
     def _depart(self) -> None:
         aboard: list[asyncio.Future[None]] = []
+        self._flight = asyncio.create_task(self._fly(aboard))
+        self._flight.add_done_callback(partial(self._land, aboard))
+
+    async def _fly(self, aboard: list[asyncio.Future[None]]) -> None:
         items: list[ItemT] = []
         while self._waiting and (not aboard or len(items) + len(self._waiting[0][0]) <= self._most):
             more, done = self._waiting.popleft()
@@ -71,12 +75,8 @@ class Merging(Generic[ItemT]):
                 items.extend(more)
                 aboard.append(done)
         if aboard:
-            self._flight = asyncio.create_task(self._fly(items))
-            self._flight.add_done_callback(partial(self._land, aboard))
-
-    async def _fly(self, items: Sequence[ItemT]) -> None:
-        async with asyncio.timeout(self._seconds):
-            await self._handle(items)
+            async with asyncio.timeout(self._seconds):
+                await self._handle(items)
 
     def _land(self, aboard: list[asyncio.Future[None]], flight: asyncio.Task[None]) -> None:
         self._flight = None
@@ -91,4 +91,5 @@ class Merging(Generic[ItemT]):
                 done.set_exception(error)
             else:
                 done.set_exception(Shared(error) if isinstance(error, Exception) else error)
-        self._depart()
+        if self._waiting:
+            self._depart()

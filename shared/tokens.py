@@ -6,7 +6,6 @@ There is no `typ` in the header: the key signs authTokens and nothing else, so t
 
 import json
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -15,23 +14,17 @@ from joserfc.jwk import KeySet, OKPKey
 from shared.domain import errors
 from shared.domain.token import TokenClaims, claims_from_payload
 from shared.keys import Jwk, SigningKey
+from shared.signatures import ALGORITHM, Forged, Signatures, Unfamiliar, signed
 
 LONGEST = 350
 """Characters of a token we mint. Players were seen to cut long tokens; Sonos itself allows 2,048."""
 
-_ALGORITHM = "Ed25519"
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def sign(claims: TokenClaims, key: SigningKey) -> str:
     """Return the token for *claims*; Ed25519 is deterministic, so the same claims always give the same token."""
-    header = {"alg": _ALGORITHM, "kid": key.jwk["kid"]}
-    payload = json.dumps(claims.payload(), separators=(",", ":")).encode()
-    return jws.serialize_compact(header, payload, _imported(json.dumps(key.jwk)), algorithms=[_ALGORITHM])
-
-
-@lru_cache(maxsize=16)
-def _imported(jwk: str) -> OKPKey:
-    return OKPKey.import_key(json.loads(jwk))
+    return signed(_written(claims.payload()).encode(), key)
 
 
 class TokenVerifier:
@@ -39,6 +32,7 @@ class TokenVerifier:
 
     def __init__(self, public_keys: Sequence[Jwk], *, issuer: str) -> None:
         self._keys = KeySet([OKPKey.import_key(dict(jwk)) for jwk in public_keys])
+        self._signatures = Signatures(public_keys)
         self._issuer = issuer
 
     def verify(self, token: str, *, service: str) -> TokenClaims:
@@ -75,10 +69,15 @@ class TokenVerifier:
 
     def _payload(self, token: str) -> dict[str, object]:
         try:
-            signed = jws.deserialize_compact(token, self._keys, algorithms=[_ALGORITHM])
-            payload = json.loads(signed.payload)
-        except (JoseError, ValueError) as error:
+            payload = json.loads(self._signed(token))
+        except (Forged, JoseError, ValueError) as error:
             raise errors.TokenRefused from error
         if not isinstance(payload, dict):
             raise errors.TokenRefused
         return payload
+
+    def _signed(self, token: str) -> bytes:
+        try:
+            return self._signatures.payload(token)
+        except Unfamiliar:
+            return jws.deserialize_compact(token, self._keys, algorithms=[ALGORITHM]).payload

@@ -39,10 +39,15 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode(events: Sequence[Event], *, attempt: int = 1) -> bytes:
     """Return the broker message for *events*, at least one and all of one kind."""
-    kinds = {type(event) for event in events}
+    return packed(kind_of(events), [encode_event(event) for event in events], attempt=attempt)
+
+
+def kind_of(events: Sequence[Event]) -> type[Event]:
+    """Return what *events* all are, or raise ValueError."""
+    kinds = set(map(type, events))
     if len(kinds) != 1:
         raise ValueError(f"a broker message carries events of one kind, not {len(kinds)}")
-    return packed(kinds.pop(), [encode_event(event) for event in events], attempt=attempt)
+    return kinds.pop()
 
 
 def encode_event(event: Event) -> bytes:

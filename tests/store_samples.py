@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+import asyncpg
+
 from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
@@ -383,3 +385,14 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
         await transaction.audit(AuditEvent(kind="link.linked", service="default", link_id=link.link_id))
         assert await transaction.delete_expired(links_before=link.expires_at + 1, limit=10)
     return everything_else
+
+
+async def cut_connections(url: str, which: str = "") -> int:
+    """End connections of the stores, wait until they are gone, and count them."""
+    administrator = await asyncpg.connect(url.replace("+asyncpg", ""))
+    cut = await administrator.fetch(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND application_name LIKE 'latchkey-%' {which}"
+    )
+    await administrator.close()
+    return len(cut)

@@ -1,6 +1,7 @@
 """What token_worker does with each event; `HANDLERS` at the end is the table of contents."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -15,6 +16,7 @@ from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
     EraseApproved,
+    Event,
     FamilyEnded,
     GrantRequested,
     LinkApproved,
@@ -26,7 +28,7 @@ from shared.messages import (
     TokenSeen,
     VisitChanged,
 )
-from shared.storage.base import AuditEvent, TokenTransaction
+from shared.storage.base import AuditEvent, Changes, TokenTransaction
 from shared.storage.tries import Notice
 from shared.storage.visits import Origin
 from shared.worker import Batched, HandlerTable, Retry
@@ -63,31 +65,23 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
 
 
 async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenContext) -> None:
-    """Judge presented tokens, all in one transaction, and write a delivery for each that gets a successor."""
-    async with context.store.transaction() as transaction:
-        holders = await transaction.holders({message.grant_id for message in messages})
-        refreshing = Refreshing(holders, now=transaction.now, context=context)
-        judged = [refreshing.judge(message) for message in messages]
-        await transaction.swap_grants(refreshing.swaps)
-        for old, new in refreshing.swaps:
-            await _note_first_use(transaction, old, new)
-        await transaction.put_deliveries(refreshing.deliveries)
-        for event in refreshing.audits:
-            await transaction.audit(event)
-    answers = [
-        context.bus.answer(
-            message.gateway,
-            TokenRefreshed(
-                service=message.service,
-                request_id=message.request_id,
-                outcome=outcome,
-                correlation_id=message.correlation_id,
-            ),
+    """Judge presented tokens, write all that comes of it at once, and answer."""
+    holders = await context.store.holders({message.grant_id for message in messages})
+    refreshing = Refreshing(holders, context=context)
+    answers: defaultdict[str, list[Event]] = defaultdict(list)
+    for message in messages:
+        refreshed = TokenRefreshed(
+            service=message.service,
+            request_id=message.request_id,
+            outcome=refreshing.judge(message),
+            correlation_id=message.correlation_id,
         )
-        for message, outcome in zip(messages, judged, strict=True)
-    ]
+        answers[message.gateway].append(refreshed)
+    if not refreshing.changes.is_empty:
+        await context.store.write(refreshing.changes)
+    answers[ALL_GATEWAYS] += [_ended(grant, grant.family) for grant in refreshing.ended]
     # At the same time, so that they go as few messages.
-    await asyncio.gather(*answers, *(_tell_ended(grant, grant.family, context) for grant in refreshing.ended))
+    await asyncio.gather(*(context.bus.answer(to, *events) for to, events in answers.items() if events))
     await rechecks.ask(refreshing.refreshed, context)
 
 
@@ -119,22 +113,19 @@ async def erase(message: EraseApproved, context: TokenContext) -> None:
 
 async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> None:
     """Record which generations are in use."""
-    async with context.store.transaction() as transaction:
-        for message in messages:
-            grant = await transaction.grant(message.grant_id)
-            if grant is not None:
-                presented = Presented(
-                    family=message.family, generation=message.generation, expires_at=grant.expires_at
-                )
-                seen = grants.seen(grant, presented, now=transaction.now)
-                await transaction.swap_grant(grant, seen)
-                await _note_first_use(transaction, grant, seen)
-
-
-async def _note_first_use(transaction: TokenTransaction, old: Grant, new: Grant) -> None:
-    """Put on record that a family is in use for the first time: what the link's timeline waits for."""
-    if grants.is_first_use(old, new):
-        await transaction.note_first_use(new.grant_id)
+    holders = await context.store.holders({message.grant_id for message in messages})
+    before = {grant_id: grant for grant_id, (grant, _) in holders.found.items()}
+    after = dict(before)
+    for message in messages:
+        grant = after.get(message.grant_id)
+        if grant is not None:
+            presented = Presented(
+                family=message.family, generation=message.generation, expires_at=grant.expires_at
+            )
+            after[message.grant_id] = grants.seen(grant, presented, now=holders.now)
+    swaps = [(old, after[grant_id]) for grant_id, old in before.items() if after[grant_id] is not old]
+    if swaps:
+        await context.store.write(Changes(swaps=swaps))
 
 
 async def _link(
@@ -241,8 +232,11 @@ def _minted(existing: Grant | None, link: Link, grant_id: str, now: int, context
 
 
 async def _tell_ended(grant: Grant, family: int, context: TokenContext) -> None:
-    ended = FamilyEnded(service=grant.service, grant_id=grant.grant_id, family=family)
-    await context.bus.answer(ALL_GATEWAYS, ended)
+    await context.bus.answer(ALL_GATEWAYS, _ended(grant, family))
+
+
+def _ended(grant: Grant, family: int) -> FamilyEnded:
+    return FamilyEnded(service=grant.service, grant_id=grant.grant_id, family=family)
 
 
 HANDLERS: HandlerTable[TokenContext] = {

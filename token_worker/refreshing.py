@@ -4,47 +4,45 @@ Each message is judged on what those before it in the same batch have left: of t
 the grant, and the second gets the same pair, as if they had come one after the other.
 """
 
-from collections.abc import Mapping
-
 from shared.boxes import refresh_delivery_id
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant, Presented, ReusePolicy
 from shared.messages import RefreshOutcome, TokenRefreshRequested
-from shared.storage.base import AuditEvent, SealedPair
+from shared.sealing import Sealer
+from shared.storage.base import AuditEvent, Changes, Holders, SealedPair
 from token_worker.context import TokenContext
-from token_worker.deliveries import DELIVERY_SECONDS, sealed
+from token_worker.deliveries import DELIVERY_SECONDS, sealed, sealer
 
 
 class Refreshing:
     """One batch."""
 
-    def __init__(
-        self, holders: Mapping[str, tuple[Grant, Account]], *, now: int, context: TokenContext
-    ) -> None:
-        self._holders = holders
-        self._now = now
+    def __init__(self, holders: Holders, *, context: TokenContext) -> None:
+        self._holders = holders.found
+        self._now = holders.now
         self._context = context
-        self._current = {grant_id: grant for grant_id, (grant, _) in holders.items()}
+        self._keys = context.mint.current
+        self._lifetimes = context.settings.lifetimes
+        self._sealer: Sealer | None = None
+        self._current = {grant_id: grant for grant_id, (grant, _) in holders.found.items()}
         self._pairs: dict[str, SealedPair] = {}
-        self.audits: list[AuditEvent] = []
-        """What is to be recorded."""
+        self._audits: list[AuditEvent] = []
         self.refreshed: list[Account] = []
         """Whose tokens were refreshed."""
         self.ended: list[Grant] = []
         """Grants whose families ended just now."""
 
     @property
-    def swaps(self) -> list[tuple[Grant, Grant]]:
-        """Return the grants that changed, as they were and as they are."""
+    def changes(self) -> Changes:
+        """Return what is to be written."""
         before = ((grant, self._current[grant_id]) for grant_id, (grant, _) in self._holders.items())
-        return [(old, new) for old, new in before if old is not new]
-
-    @property
-    def deliveries(self) -> list[SealedPair]:
-        """Return what is to be delivered."""
-        return list(self._pairs.values())
+        return Changes(
+            swaps=[(old, new) for old, new in before if old is not new],
+            deliveries=list(self._pairs.values()),
+            audits=self._audits,
+        )
 
     def judge(self, message: TokenRefreshRequested) -> RefreshOutcome:
         """Judge one presented token."""
@@ -72,18 +70,20 @@ class Refreshing:
         return grants.refresh(
             grant,
             Presented(family=message.family, generation=message.generation, expires_at=message.expires_at),
-            keys=self._context.mint.current,
-            lifetimes=self._context.settings.lifetimes,
+            keys=self._keys,
+            lifetimes=self._lifetimes,
             shortening=self._context.fraction(),
             now=self._now,
         )
 
     def _deliver(self, message: TokenRefreshRequested, grant: Grant, account: Account) -> None:
         delivery_id = refresh_delivery_id(message.grant_id, message.family, message.generation)
+        if self._sealer is None:
+            self._sealer = sealer(self._context)
         self._pairs[delivery_id] = SealedPair(
             delivery_id=delivery_id,
             service=grant.service,
-            sealed=sealed(delivery_id, grant, account, self._context),
+            sealed=sealed(delivery_id, grant, account, self._context, by=self._sealer),
             expires_at=self._now + DELIVERY_SECONDS,
         )
 
@@ -99,7 +99,7 @@ class Refreshing:
         )
 
     def _answer_reuse(self, grant: Grant) -> None:
-        self.audits.append(audited("token.reuse_detected", grant))
+        self._audits.append(audited("token.reuse_detected", grant))
         if self._context.settings.refresh.reuse is ReusePolicy.REVOKE:
             revoked = grants.revoke(grant)
             self._current[grant.grant_id] = revoked

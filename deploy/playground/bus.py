@@ -45,9 +45,9 @@ class WatchedBus:
         """Publish, unless the broker is broken."""
         await self._hand_over(events, lambda: self._bus.publish(events))
 
-    async def answer(self, gateway: str, event: Event) -> None:
+    async def answer(self, gateway: str, *events: Event) -> None:
         """Answer, unless the broker is broken."""
-        await self._hand_over([event], lambda: self._bus.answer(gateway, event))
+        await self._hand_over(events, lambda: self._bus.answer(gateway, *events))
 
     async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
         """Retry, unless the broker is broken."""

@@ -100,8 +100,8 @@ class Bus(Protocol):
         """
         ...
 
-    async def answer(self, gateway: str, event: Event) -> None:
-        """Send a result to one gateway, or to `ALL_GATEWAYS`; nobody listening is not an error.
+    async def answer(self, gateway: str, *events: Event) -> None:
+        """Send results of one kind to one gateway, or to `ALL_GATEWAYS`; nobody listening is not an error.
 
         Raises:
             BusUnavailable: not confirmed in time.

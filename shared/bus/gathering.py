@@ -1,7 +1,8 @@
 """Gathering: events of a kind that are sent at the same time go as few messages, beside sending each alone.
 
 A confirm takes the broker 0.6 ms, whether it is for one event or for hundreds. What is handed over while confirms are under way goes with
-the next message; nobody waits when idle. Everybody waits for the confirm of the message that their event is in:
+the next message; nobody waits when idle, but for those who hand over in the same turn of the event loop. Everybody waits for the confirm of
+the message that their event is in:
 
 - events of one destination leave in the order in which they were handed over;
 - an event that cannot be written is its own caller's error, found before it goes aboard;
@@ -85,17 +86,20 @@ class Gathering(Generic[TargetT]):
         await asyncio.gather(*self._flights, return_exceptions=True)
 
     def _depart(self, target: TargetT, line: _Line) -> None:
-        aboard = self._boarded(line)
-        if not aboard:
-            return
         line.under_way += 1
-        flight = asyncio.create_task(self._fly(target, [event for each in aboard for event in each.events]))
+        aboard: list[_Passenger] = []
+        flight = asyncio.create_task(self._fly(target, line, aboard))
         self._flights.add(flight)
         flight.add_done_callback(partial(self._land, target, line, aboard))
 
-    def _boarded(self, line: _Line) -> list[_Passenger]:
+    async def _fly(self, target: TargetT, line: _Line, aboard: list[_Passenger]) -> None:
+        # Only now: whoever came in the same turn of the event loop as the first is there, too.
+        self._board(line, aboard)
+        if aboard:
+            await self._send(target, [event for each in aboard for event in each.events])
+
+    def _board(self, line: _Line, aboard: list[_Passenger]) -> None:
         """Take from the line what goes with the next message; those who have gone away stay behind."""
-        aboard: list[_Passenger] = []
         events = size = 0
         while line.waiting:
             first = line.waiting[0]
@@ -106,10 +110,6 @@ class Gathering(Generic[TargetT]):
             if not first.sent.done():
                 aboard.append(first)
                 events, size = events + len(first.events), size + first.bytes
-        return aboard
-
-    async def _fly(self, target: TargetT, events: list[bytes]) -> None:
-        await self._send(target, events)
 
     def _land(
         self, target: TargetT, line: _Line, aboard: list[_Passenger], flight: "asyncio.Task[None]"

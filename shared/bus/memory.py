@@ -75,13 +75,13 @@ class MemoryBus:
         kind = type(events[0])
         self._queues[QUEUES[kind]].put(wire.encode(events), lifetime=self._lifetimes.get(kind, inf))
 
-    async def answer(self, gateway: str, event: Event) -> None:
-        """Hand a result to one gateway or to all, decoded from bytes like everything else."""
-        body = wire.encode([event])
+    async def answer(self, gateway: str, *events: Event) -> None:
+        """Hand results to one gateway or to all, decoded from bytes like everything else."""
+        body = wire.encode(events)
         for name, receive in self._listeners.items():
-            if gateway in {name, ALL_GATEWAYS}:
+            for event in wire.decode(body).events if gateway in {name, ALL_GATEWAYS} else ():
                 # Later, so that what a listener does, or fails in, is not the publisher's.
-                asyncio.get_running_loop().call_soon(receive, wire.decode(body).events[0])
+                asyncio.get_running_loop().call_soon(receive, event)
 
     async def consume(self, queue: str, receive: Receive, *, prefetch: int) -> None:
         """Start a reader."""

@@ -48,7 +48,8 @@ class Publishing:
         Raises:
             BusUnavailable: not confirmed in time, or no queue took it.
         """
-        await self._gathering.put((exchange, key, type(events[0])), list(map(wire.encode_event, events)))
+        target = (exchange, key, wire.kind_of(events))
+        await self._gathering.put(target, list(map(wire.encode_event, events)))
 
     async def send(
         self,

@@ -118,14 +118,11 @@ class RabbitBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Send events of one kind to the work queue of that kind, in one message with others of the kind."""
-        kind = type(events[0])
-        if any(type(event) is not kind for event in events):
-            raise ValueError("events of one kind go into one message")
-        await self._publishing.gather(self._names.work, kind.kind, events)
+        await self._publishing.gather(self._names.work, wire.kind_of(events).kind, events)
 
-    async def answer(self, gateway: str, event: Event) -> None:
-        """Send a result to one gateway or to all; the queue of one that is gone has gone with it."""
-        await self._publishing.gather(self._names.results, gateway, [event])
+    async def answer(self, gateway: str, *events: Event) -> None:
+        """Send results of one kind to one gateway or to all; the queue of one that is gone has gone with it."""
+        await self._publishing.gather(self._names.results, gateway, events)
 
     async def retry(self, queue: str, event: Event, *, attempt: int) -> None:
         """Let one event wait in the retry queue of its delay, and come back to its work queue."""

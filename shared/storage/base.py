@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
 from shared.domain.link import Link, Standing
@@ -110,6 +111,36 @@ class SealedPair:
     service: str
     sealed: bytes
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holders:
+    """Grants and their accounts, to be judged many at a time."""
+
+    now: int
+    """The database's clock when they were read; 0 where none was found."""
+    found: Mapping[str, tuple[Grant, Account]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What came of judging them."""
+
+    swaps: Sequence[tuple[Grant, Grant]] = ()
+    """Grants as they were and as they are to be, each at most once."""
+    deliveries: Sequence[SealedPair] = ()
+    """Each id at most once."""
+    audits: Sequence[AuditEvent] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to write."""
+        return not (self.swaps or self.deliveries or self.audits)
+
+    @property
+    def first_used(self) -> list[str]:
+        """Return the grants whose families come into use with it: what the links' timelines wait for."""
+        return [new.grant_id for old, new in self.swaps if grants.is_first_use(old, new)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,10 +342,6 @@ class TokenTransaction(LinkTransaction, NoticeWrites, HouseholdErasure, FirstUse
         """Write a sealed pair for the gateways, over an earlier one of the same id."""
         ...
 
-    async def holders(self, grant_ids: Collection[str]) -> Mapping[str, tuple[Grant, Account]]:
-        """Return grants, by id, with their accounts; what does not exist is missing."""
-        ...
-
     async def swap_grants(self, swaps: Sequence[tuple[Grant, Grant]]) -> None:
         """Replace many grants, each at most once; as `swap_grant`, and on a conflict nothing of it may be kept."""
         ...
@@ -355,6 +382,18 @@ class TokenStore(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[TokenTransaction]:
         """Open a transaction."""
+        ...
+
+    async def holders(self, grant_ids: Collection[str]) -> Holders:
+        """Return grants with their accounts; what does not exist is missing."""
+        ...
+
+    async def write(self, changes: Changes) -> None:
+        """Write what came of what was read, all or nothing.
+
+        Raises:
+            Conflict: a grant no longer has the version it had.
+        """
         ...
 
     async def check(self) -> None:

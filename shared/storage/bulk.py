@@ -80,7 +80,9 @@ def _upsert(table: Table, names: tuple[str, ...], key: str, brought: tuple[str, 
 
 
 def _unnested(columns: dict[str, Column[object]]) -> str:
-    arrays = ", ".join(f"CAST(:{name} AS {_SQL[type(column.type)]}[])" for name, column in columns.items())
+    arrays = ", ".join(
+        f"CAST(:{name} AS {SQL_TYPES[type(column.type)]}[])" for name, column in columns.items()
+    )
     return f"unnest({arrays}) AS brought({', '.join(columns)})"
 
 
@@ -90,4 +92,5 @@ def _with_arrays(sql: str, columns: dict[str, Column[object]]) -> TextClause:
     )
 
 
-_SQL = {Text: "text", Integer: "integer", BigInteger: "bigint", LargeBinary: "bytea"}
+SQL_TYPES = {Text: "text", Integer: "integer", BigInteger: "bigint", LargeBinary: "bytea"}
+"""Type of a column -> its name in SQL."""

@@ -1,8 +1,8 @@
-"""Look-ups by keys on a connection of their own, past SQLAlchemy: the short way beside `session.fetch`, on PostgreSQL alone.
+"""Statements on a connection of their own, past SQLAlchemy: the short way beside `session`, on PostgreSQL alone.
 
-SQLAlchemy takes 170 to 260 µs for a statement and 5 µs for a row; asyncpg itself 40 µs and 1 µs. What the gateway asks comes one flight at
-a time (`gathering`), so one connection per question is enough. It comes from the engine's pool, with all its settings, and is not given back.
-A connection that fails is dropped, and the question is asked again the plain way, which decides what the failure means.
+SQLAlchemy takes 170 to 260 µs for a statement and 5 µs for a row; asyncpg itself 40 µs and 1 µs. What is asked in herds comes one flight at
+a time (`gathering`, `shared.merging`), so one connection per question is enough. It comes from the engine's pool, with all its settings, and is not
+given back. A connection that fails is dropped, and the question is asked again the plain way, which decides what the failure means.
 """
 
 import asyncio
@@ -24,17 +24,88 @@ Rows = Sequence[Row[Any]] | Sequence[asyncpg.Record]
 """Rows whose columns are counted from 0, in the order of the statement."""
 
 
+class AskPlainly(Exception):
+    """Not to be had the short way now; what was asked may have been done."""
+
+
+class Held:
+    """A connection that is kept; each statement on it is a transaction of its own."""
+
+    def __init__(self, engine: AsyncEngine, *, setting: str = "") -> None:
+        """Take the engine that gives the connection, and a statement to begin with."""
+        self._engine = engine
+        self._setting = setting
+        self._connection: PoolProxiedConnection | None = None
+        self._since = 0.0
+        self._busy = False
+
+    async def fetch(self, sql: str, *parameters: object) -> Sequence[asyncpg.Record]:
+        """Return the rows of one statement.
+
+        Raises:
+            AskPlainly: the connection is gone, or at work for somebody else.
+            StoreUnavailable: no answer in time.
+            asyncpg.DataError: the statement itself refused these parameters.
+        """
+        if self._busy or self._engine.dialect.name != "postgresql":
+            raise AskPlainly
+        self._busy = True
+        try:
+            return await self._fetch(sql, parameters)
+        except (TimeoutError, asyncpg.QueryCanceledError) as error:
+            # Asked again, whoever waits would wait twice as long.
+            raise StoreUnavailable(f"the database does not answer: {error or 'in time'}") from error
+        except asyncpg.DataError:
+            raise
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            self.close()
+            raise AskPlainly from error
+        finally:
+            self._busy = False
+
+    def close(self) -> None:
+        """Drop the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+
+    async def _fetch(self, sql: str, parameters: Sequence[object]) -> Sequence[asyncpg.Record]:
+        held = await self._open()
+        driver: Any = held.driver_connection
+        try:
+            rows: Sequence[asyncpg.Record] = await driver.fetch(sql, *parameters)
+        except TimeoutError:
+            distrust(self._engine, held)
+            self._connection = None
+            raise
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        return rows
+
+    async def _open(self) -> PoolProxiedConnection:
+        if self._connection is not None and (
+            time.monotonic() - self._since > RECYCLE or is_distrusted(self._engine, self._connection)
+        ):
+            self.close()
+        if self._connection is None:
+            with store_failures():
+                self._connection = await self._engine.raw_connection()
+            self._since = time.monotonic()
+            if self._setting:
+                await self._fetch(self._setting, ())
+        return self._connection
+
+
 class Keyed:
     """One question, asked for many keys at a time."""
 
-    def __init__(self, engine: AsyncEngine, statement: Any) -> None:
-        """Take a SELECT with one parameter, `ids`, of type `Keys`."""
+    def __init__(self, engine: AsyncEngine, statement: Any, held: Held | None = None) -> None:
+        """Take a SELECT with one parameter, `ids`, of type `Keys`, and the connection to ask on, if there is one already."""
         self._engine = engine
         self._statement: Executable = statement
         self._sql = str(statement.compile(dialect=engine.dialect))
-        self._is_direct = engine.dialect.name == "postgresql"
-        self._held: PoolProxiedConnection | None = None
-        self._held_since = 0.0
+        self.held = held or Held(engine)
 
     async def ask(self, keys: Sequence[str]) -> Rows:
         """Return the rows for these keys.
@@ -42,42 +113,11 @@ class Keyed:
         Raises:
             StoreUnavailable: the database does not answer, or not in time.
         """
-        if self._is_direct:
-            try:
-                return await self._ask_directly(keys)
-            except (TimeoutError, asyncpg.QueryCanceledError) as error:
-                # Asked again, whoever waits would wait twice as long.
-                raise StoreUnavailable(f"the database does not answer: {error or 'in time'}") from error
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                self.close()
-        return await fetch(self._engine, self._statement, {"ids": keys})
+        try:
+            return await self.held.fetch(self._sql, keys)
+        except (AskPlainly, asyncpg.DataError):
+            return await fetch(self._engine, self._statement, {"ids": keys})
 
     def close(self) -> None:
         """Drop the connection."""
-        held, self._held = self._held, None
-        if held is not None:
-            held.invalidate()
-
-    async def _ask_directly(self, keys: Sequence[str]) -> Sequence[asyncpg.Record]:
-        held = await self._connection()
-        try:
-            rows: Sequence[asyncpg.Record] = await held.driver_connection.fetch(self._sql, keys)  # type: ignore[union-attr]
-        except TimeoutError:
-            distrust(self._engine, held)
-            self._held = None
-            raise
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        return rows
-
-    async def _connection(self) -> PoolProxiedConnection:
-        if self._held is not None and (
-            time.monotonic() - self._held_since > RECYCLE or is_distrusted(self._engine, self._held)
-        ):
-            self.close()
-        if self._held is None:
-            with store_failures():
-                self._held = await self._engine.raw_connection()
-            self._held_since = time.monotonic()
-        return self._held
+        self.held.close()

@@ -93,11 +93,16 @@ async def open_token_store(
     Raises:
         ValueError: not a URL of SQLite or PostgreSQL.
     """
+    # One more, which the store keeps for herds.
     async with open_engine(
         url,
         application_name=application_name,
-        pool_size=pool_size,
+        pool_size=pool_size + 1,
         timeouts=timeouts,
         pgbouncer=pgbouncer,
     ) as engine:
-        yield SqlTokenStore(engine, metrics or Metrics())
+        store = SqlTokenStore(engine, metrics or Metrics(), pgbouncer=pgbouncer)
+        try:
+            yield store
+        finally:
+            store.close()

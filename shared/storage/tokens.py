@@ -1,25 +1,24 @@
 """token_worker's store: grants, deliveries, and the deletion of what has expired."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy import Column, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import ReturningDelete
 
-from shared.domain.account import Account
 from shared.domain.grant import Grant
 from shared.domain.revocation import Selection
 from shared.metrics import Metrics
 from shared.storage import selecting
-from shared.storage.base import Conflict, SealedPair, TokenStore, TokenTransaction, Vitals
+from shared.storage.base import Changes, Conflict, Holders, SealedPair, TokenStore, TokenTransaction, Vitals
 from shared.storage.bulk import swap_all, upsert_all
-from shared.storage.expressions import Keys, is_one_of
+from shared.storage.direct import AskPlainly
+from shared.storage.herds import Herds
 from shared.storage.link_transaction import SqlLinkTransaction
-from shared.storage.rows import account_at, grant_at, grant_from, grant_values, notice_values
+from shared.storage.rows import grant_from, grant_values, notice_values
 from shared.storage.schema import (
-    accounts,
     code_entries,
     deliveries,
     grants,
@@ -46,12 +45,6 @@ _GRANT_OF = select(grants).where(
     grants.c.household_id == bindparam("household_id"),
     grants.c.service == bindparam("service"),
 )
-_HOLDERS = (
-    select(grants, accounts)
-    .join_from(grants, accounts)
-    .where(is_one_of(grants.c.grant_id, bindparam("ids", type_=Keys)))
-)
-_GRANT_WIDTH = len(grants.columns)
 _SELECTED = selecting.pages(select(grants).with_for_update())
 
 
@@ -128,11 +121,6 @@ class SqlTokenTransaction(SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction,
         delivery = SealedPair(delivery_id=delivery_id, service=service, sealed=sealed, expires_at=expires_at)
         await self.put_deliveries([delivery])
 
-    async def holders(self, grant_ids: Collection[str]) -> Mapping[str, tuple[Grant, Account]]:
-        """Return grants with their accounts."""
-        rows = await self._session.execute(_HOLDERS, {"ids": list(grant_ids)})
-        return {row[0]: (grant_at(row), account_at(row, _GRANT_WIDTH)) for row in rows}
-
     async def swap_grants(self, swaps: Sequence[tuple[Grant, Grant]]) -> None:
         """Replace many grants."""
         values = [(grant_values(old), grant_values(new)) for old, new in swaps]
@@ -162,15 +150,42 @@ class SqlTokenTransaction(SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction,
 class SqlTokenStore(TokenStore):
     """See the port."""
 
-    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics, *, pgbouncer: bool = False) -> None:
         self._engine = engine
         self._metrics = metrics
+        self._herds = Herds(engine, pgbouncer=pgbouncer)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[TokenTransaction]:
         """Open a transaction."""
         async with begin(self._engine) as session:
             yield SqlTokenTransaction(session, self._metrics)
+
+    async def holders(self, grant_ids: Collection[str]) -> Holders:
+        """Return grants with their accounts."""
+        return await self._herds.holders(grant_ids)
+
+    async def write(self, changes: Changes) -> None:
+        """Write what came of them, in an order that is the same for all, so that two workers wait for each other and not in a circle."""
+        ordered = replace(
+            changes,
+            swaps=sorted(changes.swaps, key=lambda swap: swap[0].grant_id),
+            deliveries=sorted(changes.deliveries, key=lambda pair: pair.delivery_id),
+        )
+        try:
+            await self._herds.write(ordered)
+        except AskPlainly:
+            async with self.transaction() as transaction:
+                await transaction.swap_grants(ordered.swaps)
+                await transaction.put_deliveries(ordered.deliveries)
+                for grant_id in ordered.first_used:
+                    await transaction.note_first_use(grant_id)
+                for event in ordered.audits:
+                    await transaction.audit(event)
+
+    def close(self) -> None:
+        """Give up the connection that is kept."""
+        self._herds.close()
 
     async def check(self) -> None:
         """Prove that the database answers and has the schema of this version."""

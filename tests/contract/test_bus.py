@@ -277,17 +277,17 @@ async def test_replayed_letter_that_is_buried_again_is_another(bus: Bus) -> None
 
 
 async def test_result_reaches_the_gateway_that_asked(bus: Bus) -> None:
-    """One gateway or all of them, and nobody else."""
+    """One gateway or all of them, and nobody else; several at once in their order."""
     received: dict[str, list[Event]] = {"one": [], "two": []}
     for gateway, events in received.items():
         await bus.listen(gateway, events.append)
-    await bus.answer("one", changed(1))
-    await bus.answer(ALL_GATEWAYS, changed(2))
+    await bus.answer("one", changed(1), changed(2))
+    await bus.answer(ALL_GATEWAYS, changed(3))
     async with asyncio.timeout(PATIENCE):
-        while len(received["one"]) < 2 or not received["two"]:
+        while len(received["one"]) < 3 or not received["two"]:
             await asyncio.sleep(0.01)
 
-    assert {"one": [changed(1), changed(2)], "two": [changed(2)]} == received
+    assert {"one": [changed(1), changed(2), changed(3)], "two": [changed(3)]} == received
 
 
 async def test_result_for_nobody_is_no_error(bus: Bus) -> None:

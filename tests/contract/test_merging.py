@@ -79,11 +79,11 @@ async def test_who_goes_away_takes_nobody_along(do: Do, worker: Worker) -> None:
 
 
 async def test_flights_are_few_and_bounded(worker: Worker) -> None:
-    """What is asked for while one is under way goes together, as much as may."""
+    """What is asked for in the same turn, or while one is under way, goes together, as much as may."""
     merging = Merging(worker.handle, most=4, seconds=30)
     await _outcomes(merging.do, worker, "a", "bc", "d", "ef", "ghijklm")
 
-    assert ["a", "bcd", "ef", "ghijklm"] == ["".join(flight) for flight in worker.flights]
+    assert ["abcd", "ef", "ghijklm"] == ["".join(flight) for flight in worker.flights]
 
 
 async def test_closing_cancels_who_waits(worker: Worker) -> None:

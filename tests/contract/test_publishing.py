@@ -86,7 +86,9 @@ async def test_order_is_kept(put: Put, broker: Broker) -> None:
 
 async def test_return_means_confirmed(put: Put, broker: Broker) -> None:
     """Nobody is told that their event was taken before its own message was confirmed."""
-    handed = tasks(put, b"1", b"2", b"3")
+    handed = tasks(put, b"1")
+    await settle()
+    handed += tasks(put, b"2", b"3")
     await settle()
     assert not any(task.done() for task in handed)
     broker.confirms[0].set_result(None)
@@ -129,14 +131,16 @@ async def test_lost_connection_is_told_to_all_aboard(put: Put, broker: Broker) -
 
 
 async def test_gathered_events_go_as_few_messages(broker: Broker) -> None:
-    """What comes while a confirm is under way goes together, no more than fit into one message."""
+    """What comes in one turn, or while a confirm is under way, goes together, no more than fit into one message."""
     gathering = Gathering(broker.send, most=3)
-    handed = tasks(gathering.put, b"1", b"2", b"3", b"4", b"5")
+    handed = tasks(gathering.put, b"1", b"2")
+    await settle()
+    handed += tasks(gathering.put, b"3", b"4", b"5", b"6")
     await settle()
     await broker.confirm_all()
     await asyncio.gather(*handed)
 
-    assert [[b"1"], [b"2", b"3", b"4"], [b"5"]] == [events for _, events in broker.messages]
+    assert [[b"1", b"2"], [b"3", b"4", b"5"], [b"6"]] == [events for _, events in broker.messages]
 
 
 async def test_destinations_do_not_wait_for_each_other(broker: Broker) -> None:
@@ -155,7 +159,9 @@ async def test_destinations_do_not_wait_for_each_other(broker: Broker) -> None:
 async def test_too_many_are_refused_at_once(broker: Broker) -> None:
     """Who comes when the line is full does not wait in it, and those in it are not harmed."""
     gathering = Gathering(broker.send, most=3, waiting=2)
-    handed = tasks(gathering.put, b"1", b"2", b"3")
+    handed = tasks(gathering.put, b"1")
+    await settle()
+    handed += tasks(gathering.put, b"2", b"3")
     await settle()
     with pytest.raises(BusUnavailable, match="too many"):
         await gathering.put("t", [b"4"])
@@ -174,7 +180,7 @@ async def test_large_events_go_in_messages_of_their_own(broker: Broker) -> None:
     await broker.confirm_all()
     await asyncio.gather(*handed)
 
-    assert [[b"1"], [large], [large]] == [events for _, events in broker.messages]
+    assert [[b"1", large], [large]] == [events for _, events in broker.messages]
 
 
 async def test_closing_tells_who_waits(broker: Broker) -> None:

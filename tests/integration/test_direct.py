@@ -7,9 +7,9 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from shared.storage.direct import Keyed
+from shared.storage.direct import AskPlainly, Held
 from shared.storage.sql import SqlReadStore
-from tests.store_samples import LINK, Stores, insert_link, open_stores, standing
+from tests.store_samples import LINK, Stores, cut_connections, insert_link, open_stores, standing
 
 MANY = 40
 
@@ -20,13 +20,11 @@ async def stores(
 ) -> AsyncIterator[Stores]:
     """Stores that ask either way."""
     if request.param == "plain":
-        made = Keyed.__init__
 
-        def through_sqlalchemy(keyed: Keyed, *arguments: object) -> None:
-            made(keyed, *arguments)  # type: ignore[arg-type]
-            keyed._is_direct = False
+        async def refuse(*_: object) -> None:
+            raise AskPlainly
 
-        monkeypatch.setattr(Keyed, "__init__", through_sqlalchemy)
+        monkeypatch.setattr(Held, "fetch", refuse)
     async with open_stores(postgres_url) as opened:
         yield opened
 
@@ -57,7 +55,7 @@ async def test_a_connection_that_is_cut_between_batches(stores: Stores, postgres
     """Nobody notices."""
     ids = await _insert(stores)
     assert await stores.read.poll(ids[0]) is not None
-    await _cut(postgres_url)
+    await cut_connections(postgres_url)
     views = await asyncio.gather(*(stores.read.poll(link_id) for link_id in ids))
 
     assert all(view is not None for view in views)
@@ -73,7 +71,7 @@ async def test_a_connection_that_is_cut_in_the_middle_of_a_batch(stores: Stores,
     await locker.execute("LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
     polls = [asyncio.create_task(stores.read.poll(link_id)) for link_id in ids]
     async with asyncio.timeout(30):
-        while not await _cut(postgres_url, "AND wait_event_type = 'Lock'"):
+        while not await cut_connections(postgres_url, "AND wait_event_type = 'Lock'"):
             assert not any(poll.done() for poll in polls)
     await transaction.rollback()
     await locker.close()
@@ -89,7 +87,7 @@ async def test_reading_is_all_the_connection_can_do(stores: Stores) -> None:
     """The one that is kept has the settings of the pool: no write gets through, and no statement runs for ever."""
     await stores.read.poll("nobody")
     assert isinstance(stores.read, SqlReadStore)
-    held = stores.read._questions[0]._held
+    held = stores.read._questions[0].held._connection
     if held is None:
         return
     connection = held.driver_connection
@@ -97,14 +95,3 @@ async def test_reading_is_all_the_connection_can_do(stores: Stores) -> None:
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await connection.execute("DELETE FROM links")
     assert "5s" == await connection.fetchval("SHOW statement_timeout")
-
-
-async def _cut(url: str, which: str = "") -> int:
-    """End connections of the stores, wait until they are gone, and count them."""
-    administrator = await asyncpg.connect(url.replace("+asyncpg", ""))
-    cut = await administrator.fetch(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        f" WHERE datname = current_database() AND application_name LIKE 'latchkey-%' {which}"
-    )
-    await administrator.close()
-    return len(cut)

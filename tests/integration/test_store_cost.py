@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 from sqlalchemy import Engine, event
 
+from shared.storage.base import Changes
 from shared.storage.engine import open_engine
+from shared.storage.herds import WRITE
 from shared.storage.schema import metadata
 from tests.relay import relaying
 from tests.store_samples import (
@@ -91,6 +94,30 @@ async def test_every_look_up_has_an_index_on_postgresql(postgres_url: str) -> No
 
     assert len(statements) > 15
     assert {} == scans
+
+
+async def test_a_herd_is_two_round_trips_and_reads_no_table(postgres_url: str) -> None:
+    """However many refreshes: one statement reads and one writes, each by index alone."""
+    async with relaying(postgres_url) as relay, open_stores(relay.url) as stores:
+        await insert_grant(stores)
+
+        async def rotate() -> None:
+            holders = await stores.token.holders([GRANT.grant_id])
+            grant, _ = holders.found[GRANT.grant_id]
+            later = replace(grant, generation=grant.generation + 1, version=grant.version + 1)
+            await stores.token.write(Changes(swaps=[(grant, later)]))
+
+        await rotate()
+        before = relay.requests
+        await rotate()
+        requests = relay.requests - before
+    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {WRITE}", 0, *[[]] * 17))
+    await connection.close()
+
+    assert 2 == requests
+    assert "Seq Scan" not in plan
 
 
 async def test_every_look_up_has_an_index_on_sqlite(sqlite_url: str) -> None:
