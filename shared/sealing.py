@@ -4,7 +4,7 @@ libsodium's anonymous public-key box (X25519, XSalsa20-Poly1305) through PyNaCl.
 row's identity is sealed in front of the secret and compared on opening: a box moved to another row does not open.
 
 Where many are sealed at a time, `Sealer` makes one key pair for all of them, and each box has a random nonce in place of a key pair of its own
-(docs/decisions/0022-what-a-refresh-costs.md):
+(docs/decisions/0021-what-a-refresh-costs.md):
 
     seal     a public key, 32 bytes | the box                                48 µs, and 33 to open
     Sealer   MANY | a public key, 32 bytes | a nonce, 24 bytes | the box     48 µs for the first, 2 for each more; 33 and 3 to open

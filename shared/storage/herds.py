@@ -1,4 +1,4 @@
-"""Refreshes as they come, in herds: two statements for any number of them, beside a transaction of five (docs/decisions/0022-what-a-refresh-costs.md).
+"""Refreshes as they come, in herds: two statements for any number of them, beside a transaction of five (docs/decisions/0021-what-a-refresh-costs.md).
 
 The first reads grants and accounts, the second writes what came of them, all or nothing. No transaction holds them together: the versions do,
 as they do within one, where others may change what was read just as well.
