@@ -12,10 +12,13 @@ from shared.domain.deep_link import PLACEHOLDERS, Platform
 TEMPLATE = "https://app.example.com/sonos/{linkCode}?home={householdId}&back={callbackPath}&s={state}&r={redirectUri}#top"
 S2 = "sonos-2://x-callback-url/addAccount?state=iid%3Dnet%2Eexample%26hhid%3DSonos_1.2%26callbackPath%3D%2FaddAccount"
 # Surrogates cannot come: what Sonos sends was decoded from UTF-8.
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+LETTERS = st.characters(exclude_categories=["Cs"])
+TEXT = st.text(LETTERS, max_size=60)
+# Five of them fit into what Sonos takes, though a letter may take twelve characters.
+SHORT = st.text(LETTERS, max_size=30)
 
 
-@given(st.fixed_dictionaries(dict.fromkeys(PLACEHOLDERS, TEXT)))
+@given(st.fixed_dictionaries(dict.fromkeys(PLACEHOLDERS, SHORT)))
 def test_values_come_out_as_they_went_in(values: dict[str, str]) -> None:
     """Slashes, ampersands, braces, quotes, line ends, emoji: each value is one part of the address, and the rest stays."""
     link = deep_link.filled(TEMPLATE, values)
