@@ -16,7 +16,6 @@ from sqlalchemy import Connection, text
 
 from shared.storage.engine import Timeouts, open_engine, prepare_file
 from shared.storage.failures import store_failures
-from shared.storage.version import revision
 
 _TIMEOUTS = Timeouts(
     # Building an index on a large table takes its time, while nobody waits for it.
@@ -48,16 +47,6 @@ def upgrade(database_url: str, *, to: str = "head") -> None:
         asyncio.run(_upgrade(database_url, to))
 
 
-def current(database_url: str) -> str | None:
-    """Return the revision the database is at; None if it was never migrated.
-
-    Raises:
-        StoreUnavailable: it does not answer.
-        ValueError: not a URL of SQLite or PostgreSQL.
-    """
-    return asyncio.run(_current(database_url))
-
-
 def head() -> str:
     """Return the revision this code brings a database to."""
     last = ScriptDirectory.from_config(_config()).get_current_head()
@@ -81,11 +70,6 @@ def _run(connection: Connection, to: str) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, to)
-
-
-async def _current(url: str) -> str | None:
-    async with open_engine(url, application_name="latchkey-migrate", read_only=True, pool_size=1) as engine:
-        return await revision(engine)
 
 
 def _config() -> Config:

@@ -1,5 +1,6 @@
 """Whether the database has the schema this code was written for."""
 
+import asyncio
 import sqlite3
 
 from sqlalchemy import text
@@ -7,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.storage.base import StoreUnavailable
+from shared.storage.engine import open_engine
 from shared.storage.failures import sqlite_code, sqlstate
 from shared.storage.schema import VERSION
 from shared.storage.session import fetch
@@ -33,6 +35,21 @@ async def check(engine: AsyncEngine) -> None:
         raise StoreUnavailable(
             f"the database is at schema {found}, this version needs {VERSION}: run `latchkey migrate`"
         )
+
+
+def current(database_url: str) -> str | None:
+    """Return the last migration the database has seen; None if it has seen none. Not to be called from within a running event loop.
+
+    Raises:
+        StoreUnavailable: it does not answer, or this role may not read.
+        ValueError: not a URL of SQLite or PostgreSQL.
+    """
+    return asyncio.run(_current(database_url))
+
+
+async def _current(url: str) -> str | None:
+    async with open_engine(url, application_name="latchkey-migrate", read_only=True, pool_size=1) as engine:
+        return await revision(engine)
 
 
 async def revision(engine: AsyncEngine) -> str | None:

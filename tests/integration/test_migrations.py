@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from shared.storage import migrate, schema, sql
+from shared.storage import migrate, schema, sql, version
 from shared.storage.base import StoreUnavailable
 from shared.storage.engine import open_engine
 from tests.store_samples import insert_link, open_stores
@@ -158,14 +158,14 @@ async def test_upgrades_at_once_are_one(empty_url: str) -> None:
     codes = [await process.wait() for process in processes]
 
     assert [0, 0, 0] == codes
-    assert migrate.head() == await asyncio.to_thread(migrate.current, empty_url)
+    assert migrate.head() == await asyncio.to_thread(version.current, empty_url)
 
 
 async def test_upgrades_in_threads_are_one(empty_url: str) -> None:
     """Alembic knows one migration per process at a time, so within one they wait for each other."""
     await asyncio.gather(*(_upgrade(empty_url) for _ in range(3)))
 
-    assert migrate.head() == await asyncio.to_thread(migrate.current, empty_url)
+    assert migrate.head() == await asyncio.to_thread(version.current, empty_url)
 
 
 async def test_an_upgrade_waits_for_the_one_under_way(empty_postgres_url: str) -> None:
@@ -214,9 +214,9 @@ async def test_a_database_that_is_ahead_is_fit(empty_url: str) -> None:
 
 def test_the_revision_of_a_new_database_is_none(empty_url: str) -> None:
     """`current` tells a database that was never migrated from one that is up to date."""
-    before = migrate.current(empty_url)
+    before = version.current(empty_url)
     migrate.upgrade(empty_url)
-    after = migrate.current(empty_url)
+    after = version.current(empty_url)
 
     assert (None, migrate.head()) == (before, after)
 
@@ -225,7 +225,7 @@ def test_asking_for_the_revision_makes_no_file(tmp_path: Path) -> None:
     """Whoever only looks leaves nothing behind."""
     path = tmp_path / "new.db"
 
-    assert migrate.current(f"sqlite+aiosqlite:///{path}") is None
+    assert version.current(f"sqlite+aiosqlite:///{path}") is None
     assert not path.exists()
 
 
