@@ -77,8 +77,9 @@ pictures: $(VENV)/.ready services ## Make the README's pictures of the pages ane
 	mkdir -p docs/pictures
 	for name in link household; do cp test-artifacts/readme-$$name.png docs/pictures/$$name.png; done
 
-docs: $(VENV)/.ready ## Make the reference pages of settings, commands and faults anew
+docs: $(VENV)/.ready ## Make the reference pages of settings, commands, faults and metrics anew, and Grafana's dashboards
 	$(BIN)/python -m deploy.reference docs
+	$(BIN)/python -m deploy.dashboards deploy/grafana
 
 constraints: $(VENV)/.ready ## Take the newest allowed versions of all packages into constraints*.txt
 	$(LOCK) --upgrade --build-deps-for=editable --output-file=constraints.txt pyproject.toml

@@ -15,6 +15,7 @@ from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import HELP, main
 from deploy.doctor import table as doctor
 from gateway.smapi.faults import FAULTS
+from shared.metrics import Counted, Level, Metrics, Timed
 from shared.settings import PREFIX, Settings
 
 WIDE_HELP: dict[str, Any] = {**HELP, "max_content_width": 100, "terminal_width": 100}
@@ -29,6 +30,7 @@ def pages() -> dict[str, str]:
         "faults.md": faults_page(),
         "check.md": checks_page(),
         "doctor.md": doctor_page(),
+        "metrics.md": metrics_page(),
     }
 
 
@@ -80,6 +82,29 @@ def faults_page() -> str:
         account = " ".join((fault.__doc__ or "").split())
         lines.append(f"| `{fault.code}` | {fault.sonos_error or ''} | {account} |")
     return "\n".join(lines) + "\n"
+
+
+def metrics_page() -> str:
+    """Return the page of every metric: its name, what kind it is, its labels, what it counts."""
+    lines = [
+        "# Metrics",
+        "",
+        _NOTICE,
+        "At `/metrics` of the admin address ([observing](observing.md)), each process its part, in embedded mode all. Histograms are of seconds. Labels have",
+        "few values: no id, and nothing that somebody outside chose, is among them. The usual `process_*` come with them.",
+        "",
+        "| metric | kind | labels | what it counts |",
+        "|---|---|---|---|",
+        "| `latchkey_build_info` | gauge | `version` | The version that runs here; always 1. |",
+    ]
+    for family in Metrics().families:
+        name = family.series[0] if len(family.series) == 1 else family.name
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        lines.append(f"| `{name}` | {_KINDS[type(family)]} | {labels} | {family.words} |")
+    return "\n".join(lines) + "\n"
+
+
+_KINDS = {Counted: "counter", Timed: "histogram", Level: "gauge"}
 
 
 def checks_page() -> str:

@@ -30,6 +30,11 @@ class Family:
         self.words = words
         self.labels = labels
 
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Return what Prometheus calls it."""
+        return (self.name,)
+
 
 class Counted(Family):
     """How often something happened."""
@@ -37,6 +42,11 @@ class Counted(Family):
     def __init__(self, name: str, words: str, labels: Labels = ()) -> None:
         super().__init__(name, words, labels)
         self._counts: defaultdict[Labels, int] = defaultdict(int)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Return what Prometheus calls it."""
+        return (f"{self.name}_total",)
 
     @property
     def counts(self) -> Mapping[Labels, int]:
@@ -66,6 +76,11 @@ class Timed(Family):
         super().__init__(name, words, labels)
         self.bounds = bounds
         self._tallies: dict[Labels, Tally] = {}
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Return what Prometheus calls it."""
+        return tuple(f"{self.name}_{end}" for end in ("bucket", "count", "sum"))
 
     @property
     def tallies(self) -> Mapping[Labels, Tally]:

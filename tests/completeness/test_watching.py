@@ -1,0 +1,110 @@
+"""Dashboards, alerts, runbooks and what is counted agree."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from deploy import dashboards
+from shared.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "deploy" / "prometheus" / "alerts.yaml"
+ALERTS = {
+    rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+}
+DRAWN = {
+    f"{name} {target['refId']} of {panel['title']}": target["expr"].replace("$__rate_interval", "5m")
+    for name, content in dashboards.files().items()
+    for panel in json.loads(content)["panels"]
+    for target in panel["targets"]
+}
+EXPRESSIONS = DRAWN | {name: rule["expr"] for name, rule in ALERTS.items()}
+
+OF_PROMETHEUS = {"instance", "job", "le"}
+"""Labels that everything has, or every histogram."""
+LABELS = {series: {*family.labels} for family in Metrics().families for series in family.series} | {
+    "latchkey_build_info": {"version"}
+}
+OF_THE_PROCESS = {
+    sample.name
+    for family in ProcessCollector(registry=CollectorRegistry()).collect()
+    for sample in family.samples
+}
+
+
+def selected(expression: Any) -> list[promql_parser.VectorSelector]:
+    """Return every selector of series in an expression."""
+    found: list[promql_parser.VectorSelector] = []
+
+    def take(node: Any) -> bool:
+        if isinstance(node, promql_parser.MatrixSelector):
+            found.append(node.vector_selector)
+        elif isinstance(node, promql_parser.VectorSelector):
+            found.append(node)
+        return True
+
+    promql_parser.walk(expression, take)
+    return found
+
+
+@pytest.mark.parametrize("where", EXPRESSIONS)
+def test_every_series_in_it_is_counted(where: str) -> None:
+    """An expression can be read, and asks for nothing that no process shows."""
+    for selector in selected(promql_parser.parse(EXPRESSIONS[where])):
+        assert selector.name in LABELS.keys() | OF_THE_PROCESS
+        asked = {matcher.name for matcher in selector.matchers.matchers}
+        assert asked <= LABELS.get(selector.name, set()) | OF_PROMETHEUS
+
+
+def test_everything_that_is_counted_is_looked_at() -> None:
+    """No metric that is on no dashboard."""
+    names = {selector.name for each in DRAWN.values() for selector in selected(promql_parser.parse(each))}
+    unseen = [family.name for family in Metrics().families if names.isdisjoint(family.series)]
+
+    assert [] == unseen
+
+
+@pytest.mark.parametrize("name", dashboards.files())
+def test_dashboard_is_up_to_date(name: str) -> None:
+    """`make docs` would change nothing."""
+    assert dashboards.files()[name] == (ROOT / "deploy" / "grafana" / name).read_text()
+
+
+def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
+    """Whoever is woken is told what to do."""
+    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+
+    assert pages == set(ALERTS)
+    assert {name: f"docs/runbooks/{name}.md" for name in ALERTS} == {
+        name: rule["annotations"]["runbook"] for name, rule in ALERTS.items()
+    }
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_runbook_says_all_that_is_needed(name: str) -> None:
+    """What is seen, what it means, where to look, and the way out."""
+    page = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+
+    assert ["## Symptom", "## What it means", "## Look here", "## Way out"] == [
+        line for line in page.splitlines() if line.startswith("## ")
+    ]
+
+
+def test_prometheus_itself_takes_the_rules() -> None:
+    """Its own tool, where it is installed."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("needs promtool: apt-get install prometheus")
+    checked = subprocess.run([promtool, "check", "rules", RULES], check=False, capture_output=True, text=True)
+
+    assert (0, f"SUCCESS: {len(ALERTS)} rules found") == (
+        checked.returncode,
+        checked.stdout.strip().splitlines()[-1].strip(),
+    )
