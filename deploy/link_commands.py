@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from rich.text import Text
 
 from deploy import links as work
 from deploy.options import data_option, explained, settings_of
-from shared.domain.facts import counted, spelt
 from shared.domain.stops import WORKS, Story
 from shared.domain.timeline import Step
+from shared.domain.words import after, counted, moment
 
 NOT_FOUND = 1
 """Exit status when there is no such link."""
@@ -92,7 +91,7 @@ def _print(found: tuple[Story, ...]) -> None:
         console.print(Text("\nEarlier links of this household", style="bold"))
     for story in earlier:
         link = story.trail.link
-        console.print(Text(f"{day_and_time(link.requested_at)}  {link.link_id}"))
+        console.print(Text(f"{moment(link.requested_at)}  {link.link_id}"))
         console.print(Padding(Text(story.verdict.headline), (0, 0, 0, 2)))
 
 
@@ -101,7 +100,7 @@ def _print_story(console: Console, story: Story) -> None:
     device = " ".join(part for part in (link.device.hardware, link.device.app_name) if part)
     heading = f"Link {link.link_id} of {link.household_id}"
     console.print(Text(heading, style="bold"))
-    asked = f"Asked for {day_and_time(link.requested_at)}"
+    asked = f"Asked for {moment(link.requested_at)}"
     console.print(Text(f"{asked} by {device}\n" if device else f"{asked}\n"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right", style="dim")
@@ -121,16 +120,6 @@ def told(step: Step, since: int) -> str:
     if step.times == 1:
         return step.words
     return f"{step.words} ({counted(step.times, 'time')}, the last at {after(step.last_at, since)})"
-
-
-def after(at: int, since: int) -> str:
-    """Return a moment as told from the beginning of its link, such as `+1 min 5 s`."""
-    return f"+{spelt(at - since)}"
-
-
-def day_and_time(seconds: int) -> str:
-    """Return a moment in UTC."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _nothing(household: str) -> str:

@@ -15,6 +15,7 @@ from gateway.context import GatewayContext
 from gateway.flights import SingleFlight
 from gateway.identity import Voucher, check_keys
 from gateway.logins import Logins
+from gateway.operator import page
 from gateway.remembered import RememberingVerifier
 from gateway.results import Results
 from gateway.sightings import Sightings
@@ -108,6 +109,7 @@ async def work(
     async with open_context(settings, bus, admin) as opened:
         context = extension.look_in(opened) if extension else opened
         bootstrap.watch_store("gateway", context)
+        admin.add_page(page.PATH, page.OperatorPage(context).answer)
         app = create_app(context)
         if extension:
             extension.add_to(app, context)

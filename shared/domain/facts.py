@@ -6,6 +6,7 @@ from functools import cached_property
 from shared.domain.link import LinkState
 from shared.domain.sight import Sight
 from shared.domain.timeline import Happened, Trail, merged
+from shared.domain.words import counted, spelt
 
 _POLLS = (Sight.RETRY, Sight.FAILURE, Sight.UNAVAILABLE, Sight.WRONG_DEVICE, Sight.DELIVERED)
 
@@ -97,16 +98,3 @@ class Facts:
             # It is what somebody outside sent, and stands in commands to copy.
             "household": shlex.quote(self.link.household_id),
         }
-
-
-def counted(number: int, noun: str) -> str:
-    """Return such as `1 time` or `14 times`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def spelt(seconds: int) -> str:
-    """Return a duration such as `45 s`, `4 min` or `4 min 10 s`."""
-    minutes, rest = divmod(max(0, seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"

@@ -44,6 +44,19 @@ SIGHTS = {
 }
 
 _ORDER = tuple(Sight)
+_IN_A_SECOND = (
+    "link.requested",
+    "link.vouched",
+    "seen.page",
+    "seen.left",
+    "seen.sent",
+    "",
+    "seen.allowed",
+    "link.linked",
+    "seen.delivered",
+    "seen.used",
+)
+"""What causes something comes before it; anything else stands where nothing is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +112,7 @@ def steps(trail: Trail) -> tuple[Step, ...]:
         found.append(
             Step(at=link.expires_at, last_at=link.expires_at, kind="expired", words="its time was over")
         )
-    return tuple(sorted(found, key=lambda step: step.at))
+    return tuple(sorted(found, key=lambda step: (step.at, _rank(step.kind))))
 
 
 def merged(sightings: Iterable[Sighting]) -> dict[Sight, Sighting]:
@@ -109,6 +122,11 @@ def merged(sightings: Iterable[Sighting]) -> dict[Sight, Sighting]:
         other = together.get(each.sight)
         together[each.sight] = each if other is None else _both(other, each)
     return {sight: together[sight] for sight in _ORDER if sight in together}
+
+
+def _rank(kind: str) -> int:
+    """Return what comes first of two steps in one second."""
+    return _IN_A_SECOND.index(kind if kind in _IN_A_SECOND else "")
 
 
 def _both(one: Sighting, other: Sighting) -> Sighting:

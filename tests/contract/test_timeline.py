@@ -18,9 +18,11 @@ from shared.bus.memory import MemoryBus
 from shared.context import SystemClock, SystemRandom
 from shared.domain import errors
 from shared.domain.account import AccountStatus
+from shared.domain.link import Device, Link, LinkState
 from shared.domain.revocation import Scope
-from shared.domain.sight import Sight
+from shared.domain.sight import Sight, Sighting
 from shared.domain.stops import STOPS, Story, story
+from shared.domain.timeline import Happened, Trail, steps
 from shared.messages import (
     Event,
     LinkApproved,
@@ -424,6 +426,39 @@ async def test_a_timeline_from_beginning_to_end(play: Play) -> None:
         "first call with the token",
     } == {step.words for step in told.steps}
     assert "Linked, and in use." == told.verdict.headline
+
+
+def test_causes_come_first_within_a_second() -> None:
+    """A token is not minted before the person allowed it, whoever's clock says so."""
+    link = Link(
+        link_id="link-1",
+        service="default",
+        state=LinkState.LINKED,
+        household_id=HOUSEHOLD,
+        device=Device(),
+        callback_path="",
+        requested_at=100,
+        expires_at=700,
+    )
+    seen = [
+        Sighting(
+            link_id="link-1", service="default", observer="g", sight=sight, times=1, first_at=at, last_at=at
+        )
+        for sight, at in ((Sight.ALLOWED, 103), (Sight.PAGE, 99), (Sight.DELIVERED, 103), (Sight.SENT, 102))
+    ]
+    kinds = {"link.linked": 103, "login.authenticated": 102, "link.requested": 100}
+    happened = tuple(Happened(at=at, kind=kind) for kind, at in kinds.items())
+    trail = Trail(link=link, happened=happened, sightings=tuple(seen), grant=None, now=104)
+
+    assert [
+        "link.requested",
+        "seen.page",
+        "seen.sent",
+        "login.authenticated",
+        "seen.allowed",
+        "link.linked",
+        "seen.delivered",
+    ] == [step.kind for step in steps(trail)]
 
 
 async def test_first_use_is_seen_by_a_refresh_too(play: Play) -> None:
