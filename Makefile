@@ -77,9 +77,10 @@ pictures: $(VENV)/.ready services ## Make the README's pictures of the pages ane
 	mkdir -p docs/pictures
 	for name in link household; do cp test-artifacts/readme-$$name.png docs/pictures/$$name.png; done
 
-docs: $(VENV)/.ready ## Make the reference pages of settings, commands, faults and metrics anew, and Grafana's dashboards
+docs: $(VENV)/.ready ## Make the reference pages of settings, commands, faults and metrics anew, Grafana's dashboards, and the broker's definitions
 	$(BIN)/python -m deploy.reference docs
 	$(BIN)/python -m deploy.dashboards deploy/grafana
+	$(BIN)/latchkey definitions > deploy/rabbitmq/definitions.json
 
 constraints: $(VENV)/.ready ## Take the newest allowed versions of all packages into constraints*.txt
 	$(LOCK) --upgrade --build-deps-for=editable --output-file=constraints.txt pyproject.toml

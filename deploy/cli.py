@@ -18,6 +18,7 @@ from deploy.account_commands import erase, export
 from deploy.backup_commands import backup, restore
 from deploy.check.command import check
 from deploy.dead_commands import dead
+from deploy.definitions_command import command as definitions
 from deploy.doctor.command import doctor
 from deploy.grant_commands import grants
 from deploy.link_commands import links
@@ -243,6 +244,7 @@ main.add_command(dead)
 main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(definitions)
 main.add_command(sonos)
 main.add_command(doctor)
 main.add_command(links)

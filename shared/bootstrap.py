@@ -72,7 +72,13 @@ async def open_bus(settings: Settings, metrics: Metrics | None = None) -> AsyncI
         async with MemoryBus(now=now, metrics=metrics) as bus:
             yield bus
     else:
-        async with open_rabbit(url, prefix=settings.bus_prefix, now=now, metrics=metrics) as rabbit:
+        async with open_rabbit(
+            url,
+            prefix=settings.bus_prefix,
+            declares=settings.broker_declare,
+            now=now,
+            metrics=metrics,
+        ) as rabbit:
             yield rabbit
 
 

@@ -14,7 +14,7 @@ from shared import wire
 from shared.bus.base import BusUnavailable
 from shared.bus.gathering import Gathering
 from shared.bus.line import Line, as_unavailable
-from shared.bus.topology import Topology, declare
+from shared.bus.topology import Topology, prepare
 from shared.messages import Event
 from shared.metrics import Timed
 
@@ -115,7 +115,7 @@ class Publishing:
 
     async def _prepare(self, line: Line) -> None:
         channel = await line.channel(on_return_raises=True)
-        await declare(channel, self._names)
+        await prepare(channel, self._names)
         names = [
             self._names.work,
             self._names.results,

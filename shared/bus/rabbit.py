@@ -33,7 +33,7 @@ from shared.bus.delivery import RabbitDelivery, hand_over
 from shared.bus.flow import Flow, waiting_in
 from shared.bus.line import Line, as_unavailable
 from shared.bus.publishing import DIRECT, PUBLISH_SECONDS, Publishing
-from shared.bus.topology import Topology, declare
+from shared.bus.topology import Topology, prepare
 from shared.messages import Event
 from shared.metrics import Metrics
 
@@ -49,6 +49,7 @@ async def open_rabbit(
     prefix: str = "latchkey",
     delays: Sequence[float] = RETRY_DELAYS,
     lifetimes: Mapping[type[Event], float] = LIFETIMES,
+    declares: bool = True,
     now: Now | None = None,
     metrics: Metrics | None = None,
 ) -> AsyncIterator["RabbitBus"]:
@@ -59,10 +60,13 @@ async def open_rabbit(
         prefix: first part of the name of everything at the broker.
         delays: seconds before the second, third, ... attempt.
         lifetimes: kind -> seconds after which a message is forgotten.
+        declares: whether to declare what has to be at the broker, or only to look that it is there.
         now: tells when a message was buried; without it nobody will know.
         metrics: where it is counted what becomes of messages.
     """
-    bus = RabbitBus(url, Topology(prefix=prefix, delays=delays), lifetimes, now, metrics or Metrics())
+    bus = RabbitBus(
+        url, Topology(prefix=prefix, delays=delays, declares=declares), lifetimes, now, metrics or Metrics()
+    )
     holders = [asyncio.create_task(line.hold()) for line in bus.lines]
     try:
         yield bus
@@ -216,7 +220,7 @@ class RabbitBus:
 
     async def _prepare_consuming(self, line: Line) -> None:
         channel = await line.errand()
-        await declare(channel, self._names)
+        await prepare(channel, self._names)
         await channel.close()
         for consumer in self._consumers:
             await self._place(consumer)

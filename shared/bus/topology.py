@@ -10,7 +10,9 @@ from typing import Any
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelNotFoundEntity
 
+from shared.bus.base import BusUnavailable
 from shared.messages import WORK
 
 QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
@@ -28,6 +30,8 @@ class Topology:
     prefix: str
     delays: Sequence[float]
     """Seconds; one retry queue each."""
+    declares: bool = True
+    """Whether it is for us to declare, or somebody else has done it."""
 
     @property
     def work(self) -> str:
@@ -75,6 +79,15 @@ def exchanges(names: Topology) -> dict[str, ExchangeType]:
     )
 
 
+async def prepare(channel: AbstractChannel, names: Topology) -> None:
+    """Make sure that all of it is at the broker.
+
+    Raises:
+        BusUnavailable: something is missing that is not for us to declare.
+    """
+    await (declare if names.declares else expect)(channel, names)
+
+
 async def declare(channel: AbstractChannel, names: Topology) -> None:
     """Declare all of it; what is there already stays as it is."""
     made = {
@@ -90,6 +103,23 @@ async def declare(channel: AbstractChannel, names: Topology) -> None:
             await queues[names.queue(queue)].bind(made[names.work], kind.kind)
     for name in (names.dead, *map(names.retry, names.delays)):
         await queues[name].bind(made[name])
+
+
+async def expect(channel: AbstractChannel, names: Topology) -> None:
+    """Look that all of it is there, for which no right is needed.
+
+    Raises:
+        BusUnavailable: something is missing.
+    """
+    try:
+        for name in exchanges(names):
+            await channel.declare_exchange(name, passive=True)
+        for name in arguments(names):
+            await channel.declare_queue(name, passive=True)
+    except ChannelNotFoundEntity as error:
+        raise BusUnavailable(
+            f"{error}: import what `latchkey definitions` writes, or set LATCHKEY_BROKER_DECLARE=true"
+        ) from error
 
 
 def _retry_queue(delay: float) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Connections that a gateway has open at a time; more are closed at once. One that is idle is closed after 75 seconds."""
     bus_prefix: str = Field("latchkey", pattern=NAME)
     """First word of the names of exchanges and of the dead-letter queue; lets installations share a broker."""
+    broker_declare: bool = True
+    """Declare exchanges and queues on each connection; false where `deploy/rabbitmq/definitions.json` did it: they only have to be there then."""
     database_pool: int = Field(5, ge=1, le=100)
     """Connections to PostgreSQL per process; a gateway holds up to four more, for what is asked most."""
     database_pgbouncer: bool = False

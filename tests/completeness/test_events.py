@@ -7,6 +7,7 @@ import pytest
 
 from auth_worker import household
 from auth_worker.handlers import HANDLERS as AUTH
+from deploy.definitions import SENDERS
 from gateway.pages.household_words import EVENTS as WORDS
 from gateway.results import _KEYS as AWAITED
 from shared.messages import EVENTS, RESULTS, WORK
@@ -25,6 +26,22 @@ def listed() -> dict[str, str]:
 def test_every_event_is_listed() -> None:
     """No event without a line, no line without an event."""
     assert set(EVENTS) == set(listed())
+
+
+def test_whoever_sends_may_send() -> None:
+    """The rights of each user at the broker are those of the page, to the event."""
+    section = (ROOT / "ARCHITECTURE.md").read_text().split("## Who receives what")[1].split("\n## ")[0]
+    words = {
+        "gateway": "gateway",
+        "`latchkey` command": "command",
+        "both workers": "auth_worker, token_worker",
+    }
+    sent: dict[str, set[str]] = {}
+    for kind, senders in re.findall(r"\| `([a-z._]+)` \| ([^|]+) \| [^|]+queue", section):
+        for who in ", ".join(words.get(each, each) for each in senders.split(", ")).split(", "):
+            sent.setdefault(who, set()).add(kind)
+
+    assert sent == {who: set(kinds) for who, kinds in SENDERS.items()}
 
 
 @pytest.mark.parametrize(("queue", "kinds"), WORK.items())

@@ -95,6 +95,10 @@ class RabbitServer:
         policy = {"pattern": pattern, "definition": definition, "apply-to": "queues", "priority": 0}
         self._send("PUT", f"/api/policies/{vhost}/{name}", json.dumps(policy))
 
+    def import_definitions(self, definitions: str) -> None:
+        """Give the broker users, queues and all that, as its management interface takes them."""
+        self._send("POST", "/api/definitions", definitions)
+
     def _manage(self, method: str, vhost: str) -> None:
         """Create or delete a virtual host over HTTP: a few milliseconds, where the command-line tool takes a second."""
         self._send(method, f"/api/vhosts/{quote(vhost, safe='')}")
