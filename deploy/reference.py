@@ -44,6 +44,9 @@ def settings_page() -> str:
         "sections: `tokens.lifetime` is `lifetime` under `[tokens]`. All problems are reported at once, and unknown names are refused. What is for some",
         "`type`s only names them in brackets.",
         "",
+        f"Secrets can also be files in the folder that `{PREFIX}SECRETS_DIR` names, as orchestrators mount them: each file is called as the setting is",
+        "in the file, such as `database_url`, and its content is the value. They are weaker than the environment and stronger than the TOML file.",
+        "",
         "| in the file | in the environment | default | what it is for |",
         "|---|---|---|---|",
     ]

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +29,11 @@ def load(**arguments: object) -> Settings:
         SettingsError: with every problem that was found.
     """
     problems = _unknown_names(os.environ)
+    folder = os.environ.get(f"{PREFIX}SECRETS_DIR")
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(
+            [*problems, f"{PREFIX}SECRETS_DIR: there is no folder {folder}; mount it or unset it"]
+        )
     try:
         settings = Settings(**arguments)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -41,7 +47,8 @@ def load(**arguments: object) -> Settings:
 
 
 def _unknown_names(environ: Mapping[str, str]) -> list[str]:
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    known |= {f"{PREFIX}CONFIG", f"{PREFIX}SECRETS_DIR"}
     problems = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and name.split("__")[0] not in known:

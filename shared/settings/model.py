@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 from shared.domain.grant import Lifetimes
@@ -174,7 +179,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, environment and the TOML file, and nothing else."""
-        path = os.environ.get(f"{PREFIX}CONFIG")
+        """Read arguments, environment, a folder of secrets and the TOML file, and nothing else."""
+        path, folder = (os.environ.get(f"{PREFIX}{name}") for name in ("CONFIG", "SECRETS_DIR"))
+        # One file for each setting, as orchestrators mount them.
+        secrets = (SecretsSettingsSource(settings_cls, folder, env_prefix=""),) if folder else ()
         toml = (TomlSource(settings_cls, Path(path)),) if path else ()
-        return (init_settings, env_settings, *toml)
+        return (init_settings, env_settings, *secrets, *toml)

@@ -264,3 +264,18 @@ def test_providers_that_cannot_be(
 ) -> None:
     """A provider that is not there, and a name that means something else, are refused by name."""
     assert [named] == [problem.split(":")[0] for problem in problems_of_file(environment, tmp_path, text)]
+
+
+def test_secrets_may_be_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each named as its setting, weaker than the environment; a folder that is not there is told."""
+    (tmp_path / "database_url").write_text("postgresql+asyncpg://file@db/latchkey\n")
+    (tmp_path / "broker_url").write_text("amqp://file@broker")
+    environment.delenv("LATCHKEY_DATABASE_URL")
+    environment.setenv("LATCHKEY_SECRETS_DIR", str(tmp_path))
+    loaded = settings.load()
+
+    assert "postgresql+asyncpg://file@db/latchkey" == loaded.database_url.get_secret_value()
+    assert GOOD["LATCHKEY_BROKER_URL"] == loaded.broker_url.get_secret_value()
+    assert ["SECRETS_DIR" in problem for problem in problems_of(environment, LATCHKEY_SECRETS_DIR="/no")] == [
+        True
+    ]
