@@ -53,17 +53,12 @@ async def running(port: int, command: tuple[str, ...], **environment: str) -> As
 @asynccontextmanager
 async def caddy(port: int, latchkey: str, folder: Path) -> AsyncIterator[Path]:
     """Run Caddy, and say where its root certificate is."""
-    changes = {
-        "{\n\t#": f"{ALONE}\t#",
-        "link.example.com {": f"localhost:{port} {{",
-        "127.0.0.1:8080": latchkey,
-    }
-    (folder / "Caddyfile").write_text(example("Caddyfile", changes))
+    (folder / "Caddyfile").write_text(example("Caddyfile", {"{\n\t#": f"{ALONE}\t#"}))
     command = (str(CADDY), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile")
     root = folder / "caddy/pki/authorities/local/root.crt"
-    async with running(
-        port, command, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder)
-    ):
+    environment = {"LATCHKEY_HOST": f"localhost:{port}", "LATCHKEY_ADDRESS": latchkey}
+    homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
+    async with running(port, command, **environment, **homes):
         async with asyncio.timeout(PATIENCE):
             while not root.exists():
                 await asyncio.sleep(0.02)
