@@ -35,6 +35,7 @@ SENDERS: Mapping[str, Sequence[str]] = {
         "link.approved",
         "link.decline_requested",
         "link.login_submitted",
+        "link.observed",
         "link.requested",
         "link.vouched",
         "session.requested",
