@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from auth_worker import webhook
 from auth_worker.app_tokens import open_app_tokens
 from auth_worker.context import AuthContext
 from auth_worker.handlers import HANDLERS
@@ -28,7 +29,7 @@ async def open_context(
         bootstrap.open_auth_store(settings, admin.metrics) as store,
         open_providers(settings, store, admin.metrics) as providers,
         open_app_tokens(settings.services, SystemClock()) as app_tokens,
-        _open_webhook(settings) as webhook,
+        _open_webhook(settings) as teller,
     ):
         yield AuthContext(
             settings=settings,
@@ -42,7 +43,7 @@ async def open_context(
             metrics=admin.metrics,
             providers=providers,
             app_tokens=app_tokens,
-            webhook=webhook,
+            webhook=teller,
             verifier=TokenVerifier(public_keys.signing, issuer=settings.issuer),
         )
 
@@ -64,10 +65,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def work(settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event) -> None:
-    """Handle events of a bus that is open already."""
-    async with open_context(settings, bus, admin) as context:
+    """Handle events of a bus that is open already, and tell the service what it wants to know."""
+    async with open_context(settings, bus, admin) as context, asyncio.TaskGroup() as tasks:
         await bootstrap.wait_for_store("auth_worker", context, stop=stop)
-        await worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch)
+        tasks.create_task(webhook.run(context, stop=stop))
+        tasks.create_task(worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch))
 
 
 def main() -> None:

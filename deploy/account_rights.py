@@ -11,7 +11,7 @@ from shared.domain.account import Account
 from shared.messages import EraseApproved
 from shared.settings import Settings
 from shared.storage.base import AuthStore, Conflict
-from token_worker import revocation
+from token_worker import notices, revocation
 
 MOST_SECONDS = 60.0
 """How long the command waits for token_worker."""
@@ -68,7 +68,12 @@ async def _found(store: AuthStore, service: str, name: str | None, account_id: s
 async def _erase_here(settings: Settings, account: Account) -> None:
     async with bootstrap.open_token_store(settings) as store:
         try:
-            await revocation.erase(store, service=account.service, account_id=account.account_id)
+            await revocation.erase(
+                store,
+                service=account.service,
+                account_id=account.account_id,
+                notices_kept=notices.kept(settings),
+            )
         except Conflict:
             raise ValueError(
                 "it is closed, but somebody was linking to it at this moment; run it again"

@@ -28,6 +28,7 @@ from deploy.options import explained as _explained
 from deploy.options import service_option as _service
 from deploy.options import settings_of as _settings
 from deploy.sonos.command import sonos
+from deploy.webhook_commands import webhook
 from shared import bootstrap, keys
 from shared.context import SystemRandom
 from shared.domain.account import AccountStatus
@@ -241,6 +242,7 @@ accounts.add_command(export)
 accounts.add_command(erase)
 main.add_command(grants)
 main.add_command(dead)
+main.add_command(webhook)
 main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy import grants as work
-from deploy.options import data_option, explained, known_service, service_option, settings_of
+from deploy.options import data_option, explained, known_service, minute, service_option, settings_of
 from shared.domain.revocation import Scope, Selection
 from shared.settings import Settings
 from shared.storage.base import GrantView
@@ -86,10 +85,6 @@ def _row(view: GrantView) -> tuple[str, ...]:
         view.account.nickname,
         grant.household_id,
         grant.status.value,
-        _time(grant.family_started_at),
-        _time(grant.used_at),
+        minute(grant.family_started_at),
+        minute(grant.used_at),
     )
-
-
-def _time(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}Z"

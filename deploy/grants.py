@@ -6,7 +6,7 @@ from shared.domain.revocation import Limits, Scope, Selection
 from shared.messages import TokenRevokeRequested
 from shared.settings import Settings
 from shared.storage.base import GrantView
-from token_worker import revocation
+from token_worker import notices, revocation
 
 
 async def listed(settings: Settings, selection: Selection, *, limit: int) -> tuple[GrantView, ...]:
@@ -30,7 +30,9 @@ async def revoke(settings: Settings, selection: Selection, *, reason: str) -> st
         async with store.transaction() as transaction:
             limits = Limits(started_by=transaction.now)
         if is_embedded(settings):
-            count = await revocation.end_all(store, selection, limits, reason=reason)
+            count = await revocation.end_all(
+                store, selection, limits, reason=reason, notices_kept=notices.kept(settings)
+            )
             return f"revoked {count} {'grant' if count == 1 else 'grants'}"
     event = TokenRevokeRequested(
         service=selection.service,

@@ -1,6 +1,7 @@
 """What several commands have in common: options, settings, and errors that a user can mend."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -64,3 +65,8 @@ def known_service(settings: Settings, service: str) -> Settings:
     if service not in settings.services:
         raise ValueError(f"no service {service!r}; there is {', '.join(settings.services)}")
     return settings
+
+
+def minute(seconds: int) -> str:
+    """Return a time as tables show it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}Z"

@@ -11,6 +11,7 @@ from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.limits import Counted
 from shared.domain.link import Device, Link, LinkState, Standing
+from shared.domain.notice import Notice, NoticeKind
 from shared.domain.revocation import Scope, Selection
 from shared.domain.session import Session
 from shared.domain.sight import Sight, Sighting
@@ -37,7 +38,7 @@ from shared.storage.sql import (
     open_read_store,
     open_token_store,
 )
-from shared.storage.tries import Notice, TryOutcome
+from shared.storage.tries import TryOutcome
 from shared.storage.visits import Origin
 
 LINK = Link(
@@ -143,7 +144,7 @@ COUNTED = Counted(
 )
 NOTICE = Notice(
     notice_id="linked.link-1",
-    kind="link.linked",
+    kind=NoticeKind.LINKED,
     service="default",
     account_id="account-1",
     household_id=LINK.household_id,
@@ -151,6 +152,8 @@ NOTICE = Notice(
     hardware=LINK.device.hardware,
     app_name=LINK.device.app_name,
     at=1_800_000_000,
+    due_at=1_800_000_060,
+    expires_at=1_800_000_600,
 )
 
 METADATA = ProviderMetadata(
@@ -252,6 +255,11 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
             await transaction.put_sightings([replace(SIGHTING, times=times)])
         await transaction.links_asked_for(service=LINK.service, household_id=LINK.household_id)
         await transaction.notice(NOTICE.notice_id)
+        for only_untold in (False, True):
+            await transaction.notices(only_untold=only_untold, limit=1)
+        await transaction.claim_notices(seconds=60, limit=1)
+        await transaction.notice_due(NOTICE.notice_id, seconds=60, attempts=1)
+        await transaction.notice_told(NOTICE.notice_id)
         account = await transaction.upsert_account(ACCOUNT)
         account = await transaction.upsert_account(replace(ACCOUNT, nickname="Zoë", tier=None))
         assert await transaction.account(account.account_id)
@@ -381,7 +389,7 @@ async def work_as_token_worker(store: TokenStore, link: Link) -> Grant:
             version=2,
         )
         await transaction.swap_grant(grant, everything_else)
-        await transaction.insert_notice(NOTICE, expires_at=transaction.now)
+        await transaction.insert_notice(replace(NOTICE, expires_at=transaction.now))
         await transaction.audit(AuditEvent(kind="link.linked", service="default", link_id=link.link_id))
         assert await transaction.delete_expired(links_before=link.expires_at + 1, limit=10)
     return everything_else

@@ -29,10 +29,9 @@ from shared.messages import (
     VisitChanged,
 )
 from shared.storage.base import AuditEvent, Changes, TokenTransaction
-from shared.storage.tries import Notice
 from shared.storage.visits import Origin
 from shared.worker import Batched, HandlerTable, Retry
-from token_worker import rechecks, revocation, upgrades
+from token_worker import notices, rechecks, revocation, upgrades
 from token_worker.context import TokenContext
 from token_worker.deliveries import sealed
 from token_worker.refreshing import Refreshing, audited
@@ -46,6 +45,11 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
             raise Retry("the link's row is not written yet")
         linked = await _link(transaction, link, message, context)
         grant = await transaction.grant(linked.grant_id) if linked.grant_id else None
+        is_linked = linked.state is LinkState.LINKED
+        kept = notices.kept(context.settings) if is_linked else None
+        told = notices.linked(linked, grant, at=transaction.now, kept=kept) if grant else []
+        for notice in told:
+            await transaction.insert_notice(notice)
     changed = LinkChanged(
         service=linked.service,
         link_id=linked.link_id,
@@ -55,13 +59,7 @@ async def mint(message: LinkApproved, context: TokenContext) -> None:
     await context.bus.answer(message.gateway, changed)
     if grant is not None and grant.family > 1:
         await _tell_ended(grant, grant.family - 1, context)
-    if linked.state is LinkState.LINKED and context.settings.webhook is not None:
-        due = NoticeDue(
-            service=linked.service,
-            notice_id=_notice_id(linked),
-            correlation_id=message.correlation_id,
-        )
-        await context.bus.publish([due])
+    await _publish(notices.due(told, message.correlation_id), context)
 
 
 async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenContext) -> None:
@@ -82,6 +80,7 @@ async def refresh(messages: Sequence[TokenRefreshRequested], context: TokenConte
     answers[ALL_GATEWAYS] += [_ended(grant, grant.family) for grant in refreshing.ended]
     # At the same time, so that they go as few messages.
     await asyncio.gather(*(context.bus.answer(to, *events) for to, events in answers.items() if events))
+    await _publish(notices.due(refreshing.changes.notices), context)
     await rechecks.ask(refreshing.refreshed, context)
 
 
@@ -93,22 +92,30 @@ async def revoke(message: TokenRevokeRequested, context: TokenContext) -> None:
         Limits(family=message.family, started_by=message.started_by),
         reason=message.reason,
         after=message.after,
+        notices_kept=notices.kept(context.settings),
     )
     for grant in ended.grants:
         await _tell_ended(grant, grant.family, context)
+    await _publish(notices.due(ended.notices, message.correlation_id), context)
     if ended.next_after is not None:
         await context.bus.publish([msgspec.structs.replace(message, after=ended.next_after)])
 
 
 async def erase(message: EraseApproved, context: TokenContext) -> None:
     """Delete an account with all that hangs on it, and tell all gateways that its tokens are over."""
-    gone = await revocation.erase(context.store, service=message.service, account_id=message.account_id)
-    for grant in gone:
+    gone = await revocation.erase(
+        context.store,
+        service=message.service,
+        account_id=message.account_id,
+        notices_kept=notices.kept(context.settings),
+    )
+    for grant in gone.grants:
         await _tell_ended(grant, grant.family, context)
     changed = VisitChanged(
         service=message.service, visit_hash=message.visit_hash, correlation_id=message.correlation_id
     )
     await context.bus.answer(message.gateway, changed)
+    await _publish(notices.due(gone.notices, message.correlation_id), context)
 
 
 async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> None:
@@ -163,30 +170,7 @@ async def _link(
         expires_at=link.expires_at,
     )
     await transaction.audit(audited("link.linked", grant, link_id=link.link_id))
-    await transaction.insert_notice(
-        _notice(linked, grant, at=transaction.now),
-        expires_at=transaction.now + context.settings.retention.notices,
-    )
     return linked
-
-
-def _notice(link: Link, grant: Grant, *, at: int) -> Notice:
-    return Notice(
-        notice_id=_notice_id(link),
-        kind="link.linked",
-        service=link.service,
-        account_id=grant.account_id,
-        household_id=link.household_id,
-        grant_id=grant.grant_id,
-        hardware=link.device.hardware,
-        app_name=link.device.app_name,
-        at=at,
-    )
-
-
-def _notice_id(link: Link) -> str:
-    """Return the same id however often the link's approval is handled, so that whoever is told twice can see it."""
-    return f"linked.{link.link_id}"
 
 
 async def _refuse(transaction: TokenTransaction, link: Link) -> Link:
@@ -237,6 +221,11 @@ async def _tell_ended(grant: Grant, family: int, context: TokenContext) -> None:
 
 def _ended(grant: Grant, family: int) -> FamilyEnded:
     return FamilyEnded(service=grant.service, grant_id=grant.grant_id, family=family)
+
+
+async def _publish(due: Sequence[NoticeDue], context: TokenContext) -> None:
+    if due:
+        await context.bus.publish(due)
 
 
 HANDLERS: HandlerTable[TokenContext] = {

@@ -8,10 +8,12 @@ from shared.boxes import refresh_delivery_id
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
-from shared.domain.grant import Grant, Presented, ReusePolicy
+from shared.domain.grant import Grant, GrantStatus, Presented, ReusePolicy
+from shared.domain.notice import Notice, NoticeKind
 from shared.messages import RefreshOutcome, TokenRefreshRequested
 from shared.sealing import Sealer
 from shared.storage.base import AuditEvent, Changes, Holders, SealedPair
+from token_worker import notices
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed, sealer
 
@@ -29,6 +31,7 @@ class Refreshing:
         self._current = {grant_id: grant for grant_id, (grant, _) in holders.found.items()}
         self._pairs: dict[str, SealedPair] = {}
         self._audits: list[AuditEvent] = []
+        self._notices: list[Notice] = []
         self.refreshed: list[Account] = []
         """Whose tokens were refreshed."""
         self.ended: list[Grant] = []
@@ -42,6 +45,7 @@ class Refreshing:
             swaps=[(old, new) for old, new in before if old is not new],
             deliveries=list(self._pairs.values()),
             audits=self._audits,
+            notices=self._notices,
         )
 
     def judge(self, message: TokenRefreshRequested) -> RefreshOutcome:
@@ -60,6 +64,9 @@ class Refreshing:
             self._answer_reuse(grant)
             return RefreshOutcome.REAUTHORIZE
         except errors.ReauthorizationNeeded:
+            if grant.status is GrantStatus.ACTIVE and message.family == grant.family:
+                # A lifetime is over. Who comes with an earlier family, or after a revocation, was told of before.
+                self._tell(NoticeKind.REAUTHORIZATION_NEEDED, grant)
             return RefreshOutcome.REAUTHORIZE
         self._current[grant.grant_id] = refreshed
         self._deliver(message, refreshed, account)
@@ -100,10 +107,15 @@ class Refreshing:
 
     def _answer_reuse(self, grant: Grant) -> None:
         self._audits.append(audited("token.reuse_detected", grant))
+        self._tell(NoticeKind.THEFT_SUSPECTED, grant)
         if self._context.settings.refresh.reuse is ReusePolicy.REVOKE:
             revoked = grants.revoke(grant)
             self._current[grant.grant_id] = revoked
             self.ended.append(revoked)
+
+    def _tell(self, kind: NoticeKind, grant: Grant) -> None:
+        kept = notices.kept(self._context.settings)
+        self._notices += notices.of_grant(kind, grant, at=self._now, kept=kept)
 
 
 def audited(kind: str, grant: Grant, *, link_id: str | None = None) -> AuditEvent:

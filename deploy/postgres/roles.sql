@@ -82,6 +82,7 @@ BEGIN
   GRANT UPDATE (account, network, at_network, at_place, outcome, expires_at) ON sign_in_tries TO latchkey_auth_worker;
   GRANT UPDATE (since, expires_at) ON known_places TO latchkey_auth_worker;
   GRANT SELECT ON notices TO latchkey_auth_worker;
+  GRANT UPDATE (due_at, attempts, provider, subject) ON notices TO latchkey_auth_worker;
   GRANT SELECT, INSERT, DELETE ON sessions TO latchkey_auth_worker;
   GRANT UPDATE (used_at, expires_at, version) ON sessions TO latchkey_auth_worker;
   -- token_worker gives a pair on the word of these rows, so nobody else may write one.

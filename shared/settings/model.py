@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
     webhook: WebhookSettings | None = None
-    """Tells the service of new links."""
+    """Tells the service of links, ends and erasures; see `docs/webhooks.md`."""
     retention: RetentionSettings = RetentionSettings()
 
     @property

@@ -180,10 +180,10 @@ class LimitSettings(Section):
 
 
 class WebhookSettings(Section):
-    """Where the service is told of new links; see `docs/limits.md`."""
+    """Where the service is told what happened; see `docs/webhooks.md`."""
 
     url: str = Field(max_length=2048)
-    """Address that gets a signed POST for each new link, such as `https://api.example.com/hooks/latchkey`."""
+    """Address that gets the signed POSTs, such as `https://api.example.com/hooks/latchkey`."""
     secret: SecretStr
     """`whsec_` and 24 to 64 random bytes in base64: `echo whsec_$(openssl rand -base64 32)`."""
 
@@ -194,6 +194,6 @@ class RetentionSettings(Section):
     links: Seconds = 7 * 86400
     """Seconds an expired link is kept, to tell afterwards what happened."""
     notices: Seconds = 90 * 86400
-    """Seconds for which it is kept that a household was linked."""
+    """Seconds for which it is kept what the webhook tells, and told again where nobody took it."""
     interval: Seconds = 60
     """Seconds between two rounds of deletion."""

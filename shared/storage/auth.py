@@ -25,6 +25,7 @@ from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.lifecycle_transaction import SqlLifecycleTransaction
+from shared.storage.notice_transaction import SqlNoticeTelling
 from shared.storage.rows import (
     account_from,
     account_values,
@@ -35,7 +36,6 @@ from shared.storage.rows import (
     link_values,
     local_user_from,
     local_user_values,
-    notice_from,
     session_from,
     session_values,
     typed_code_values,
@@ -48,7 +48,6 @@ from shared.storage.schema import (
     links,
     local_users,
     login_attempts,
-    notices,
     sessions,
     sign_in_tries,
     typed_codes,
@@ -57,7 +56,7 @@ from shared.storage.schema import (
 from shared.storage.session import begin
 from shared.storage.sighting_transaction import SqlSightingWrites
 from shared.storage.tried import KEYS, TRIES, parameters, tries_from
-from shared.storage.tries import Notice, TryOutcome
+from shared.storage.tries import TryOutcome
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdWrites
 from shared.storage.vitals import vitals
@@ -74,7 +73,6 @@ _ASKED_FOR = select(links).where(
     links.c.state == LinkState.REQUESTED.value,
     links.c.expires_at > now_seconds(),
 )
-_NOTICE = select(notices).where(notices.c.notice_id == bindparam("notice_id"))
 _TRY = select(sign_in_tries).where(sign_in_tries.c.try_id == bindparam("try_id"))
 _END_TRY = update(sign_in_tries).where(
     sign_in_tries.c.try_id == bindparam("ended"), sign_in_tries.c.outcome.is_(None)
@@ -122,7 +120,9 @@ _JUDGE = (
 )
 
 
-class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, SqlSightingWrites, AuthTransaction):
+class SqlAuthTransaction(
+    SqlHouseholdWrites, SqlLifecycleTransaction, SqlNoticeTelling, SqlSightingWrites, AuthTransaction
+):
     """See the port."""
 
     async def insert_link(self, link: Link) -> bool:
@@ -202,11 +202,6 @@ class SqlAuthTransaction(SqlHouseholdWrites, SqlLifecycleTransaction, SqlSightin
         for place in sorted(places):
             values = {"place": place, "service": service, "since": now, "expires_at": now + seconds}
             await self._session.execute(statement, values)
-
-    async def notice(self, notice_id: str) -> Notice | None:
-        """Return a notice."""
-        row = await self._session.first(_NOTICE, {"notice_id": notice_id})
-        return None if row is None else notice_from(row)
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:
         """Return the judged attempts on a link, oldest first."""

@@ -19,13 +19,15 @@ from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
 from shared.domain.link import Link, Standing
+from shared.domain.notice import Notice
 from shared.domain.revocation import Selection
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 from shared.storage.lifecycle import LifecycleTransaction
+from shared.storage.notices import NoticeTelling, NoticeWrites
 from shared.storage.providers import ProviderReads, ProviderTransaction
 from shared.storage.timelines import FirstUses, SightingWrites, TimelineReads
-from shared.storage.tries import NoticeReads, NoticeWrites, TryReads, TryTransaction
+from shared.storage.tries import TryReads, TryTransaction
 from shared.storage.visits import HouseholdErasure, HouseholdReads, HouseholdWrites
 
 
@@ -131,11 +133,12 @@ class Changes:
     deliveries: Sequence[SealedPair] = ()
     """Each id at most once."""
     audits: Sequence[AuditEvent] = ()
+    notices: Sequence[Notice] = ()
 
     @property
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""
-        return not (self.swaps or self.deliveries or self.audits)
+        return not (self.swaps or self.deliveries or self.audits or self.notices)
 
     @property
     def first_used(self) -> list[str]:
@@ -252,7 +255,7 @@ class AuthTransaction(
     ProviderTransaction,
     LifecycleTransaction,
     TryTransaction,
-    NoticeReads,
+    NoticeTelling,
     HouseholdWrites,
     SightingWrites,
     Protocol,

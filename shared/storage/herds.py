@@ -89,7 +89,7 @@ class Herds:
             Conflict: a grant has another version, or is gone.
             StoreUnavailable: the database does not answer; it may have been written.
         """
-        if changes.audits or changes.first_used:
+        if changes.audits or changes.notices or changes.first_used:
             # Rare, and then no hurry.
             raise AskPlainly
         swaps = changes.swaps

@@ -10,6 +10,7 @@ from sqlalchemy import Row, RowMapping, Table
 from shared.domain.account import Account, AccountStatus, AccountTier
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
+from shared.domain.notice import Notice, NoticeKind
 from shared.domain.session import Session
 from shared.domain.sight import Sight, Sighting
 from shared.domain.upgrade import Upgrade
@@ -22,7 +23,6 @@ from shared.storage.base import (
 )
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.providers import ProviderMetadata
-from shared.storage.tries import Notice
 from shared.storage.visits import AuditView, Origin
 
 Values = dict[str, Any]
@@ -363,13 +363,13 @@ def provider_metadata_from(row: Found) -> ProviderMetadata:
 
 
 def notice_values(notice: Notice) -> Values:
-    """Return the row of `notices` that says *notice*, but for its end."""
-    return asdict(notice)
+    """Return the row of `notices` that says *notice*."""
+    return asdict(notice) | {"kind": notice.kind.value}
 
 
 def notice_from(row: Found) -> Notice:
-    """Return the notice that a row with all columns of `notices` says."""
-    return Notice(**{name: value for name, value in row.items() if name != "expires_at"})
+    """Return the notice that a row of `notices` says."""
+    return Notice(**{**row, "kind": NoticeKind(row["kind"])})
 
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:

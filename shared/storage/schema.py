@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0009"
+VERSION = "0010"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -288,7 +288,7 @@ told_ends = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
-# What was done in an account's name, for its owner and for the service; ends with the account.
+# What the service is told; ends with the account, but for the word that the account has ended.
 notices = Table(
     "notices",
     metadata,
@@ -296,7 +296,7 @@ notices = Table(
     Column("kind", Text, nullable=False),
     Column("service", Text, nullable=False),
     Column(
-        "account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False, index=True
+        "account_id", Text, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=True, index=True
     ),
     Column("household_id", Text, nullable=False),
     Column("grant_id", Text, nullable=False),
@@ -304,6 +304,11 @@ notices = Table(
     Column("app_name", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("provider", Text),
+    Column("subject", Text),
+    Column("reason", Text),
+    Column("due_at", BigInteger, index=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
 )
 
 audit_events = Table(

@@ -17,7 +17,8 @@ from shared.storage.bulk import swap_all, upsert_all
 from shared.storage.direct import AskPlainly
 from shared.storage.herds import Herds
 from shared.storage.link_transaction import SqlLinkTransaction
-from shared.storage.rows import grant_from, grant_values, notice_values
+from shared.storage.notice_transaction import SqlNoticeWrites
+from shared.storage.rows import grant_from, grant_values
 from shared.storage.schema import (
     code_entries,
     deliveries,
@@ -34,7 +35,6 @@ from shared.storage.schema import (
 )
 from shared.storage.session import begin
 from shared.storage.sighting_transaction import SqlFirstUses
-from shared.storage.tries import Notice
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdErasure
 from shared.storage.vitals import vitals
@@ -87,7 +87,9 @@ _DELETIONS = (
 _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
-class SqlTokenTransaction(SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction, TokenTransaction):
+class SqlTokenTransaction(
+    SqlNoticeWrites, SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction, TokenTransaction
+):
     """See the port."""
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -130,10 +132,6 @@ class SqlTokenTransaction(SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction,
         """Write many sealed pairs."""
         rows = [asdict(pair) for pair in pairs]
         await upsert_all(self._session, deliveries, rows, key="delivery_id", brought=("sealed", "expires_at"))
-
-    async def insert_notice(self, notice: Notice, *, expires_at: int) -> None:
-        """Write a notice, unless it is there."""
-        await self._session.insert_new(notices, notice_values(notice) | {"expires_at": expires_at})
 
     async def delete_expired(self, *, links_before: int, limit: int) -> int:
         """Delete what has expired of `_DELETIONS`, and links before *links_before*."""
@@ -182,6 +180,8 @@ class SqlTokenStore(TokenStore):
                     await transaction.note_first_use(grant_id)
                 for event in ordered.audits:
                     await transaction.audit(event)
+                for notice in ordered.notices:
+                    await transaction.insert_notice(notice)
 
     def close(self) -> None:
         """Give up the connection that is kept."""

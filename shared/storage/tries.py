@@ -1,7 +1,6 @@
 """The part of the port that is about guessing passwords: who tried when, and where an account was signed in to before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,23 +18,6 @@ class TryOutcome(StrEnum):
     """Not looked at; counts nowhere, like the following."""
     OVER = "over"
     """Right, or not judged at all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One row of `notices`: what the service is told, and what people find on the page of their household."""
-
-    notice_id: str
-    kind: str
-    """Such as `link.linked`."""
-    service: str
-    account_id: str
-    household_id: str
-    grant_id: str
-    hardware: str
-    """What the device that asked told about itself."""
-    app_name: str
-    at: int
 
 
 class TryReads(Protocol):
@@ -63,20 +45,4 @@ class TryTransaction(TryReads, Protocol):
 
     async def know_places(self, places: Sequence[str], *, service: str, seconds: int) -> None:
         """Remember where an account was signed in to just now: its `at_network` and `at_place`."""
-        ...
-
-
-class NoticeReads(Protocol):
-    """What auth_worker may ask."""
-
-    async def notice(self, notice_id: str) -> Notice | None:
-        """Return a notice."""
-        ...
-
-
-class NoticeWrites(Protocol):
-    """What token_worker may do."""
-
-    async def insert_notice(self, notice: Notice, *, expires_at: int) -> None:
-        """Write a notice, unless it is there."""
         ...

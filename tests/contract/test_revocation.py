@@ -38,7 +38,9 @@ async def revoked(stores: Stores) -> list[str]:
 
 async def pages(store: TokenStore, after: str = "") -> list[tuple[int, str | None]]:
     """End page after page, as the chain of events does."""
-    ended = await end_page(store, EVERYTHING, NO_LIMITS, reason="test", after=after, page=2)
+    ended = await end_page(
+        store, EVERYTHING, NO_LIMITS, reason="test", notices_kept=None, after=after, page=2
+    )
     rest = await pages(store, ended.next_after) if ended.next_after else []
     return [(ended.newly, ended.next_after), *rest]
 
@@ -52,7 +54,8 @@ async def test_pages_end_all_and_then_stop(stores: Stores) -> None:
 async def test_repeated_page_tells_again_and_changes_nothing(stores: Stores, database_url: str) -> None:
     """After a crash between the commit and the events, the same grants are told of; nothing is audited twice."""
     first, again = [
-        await end_page(stores.token, EVERYTHING, NO_LIMITS, reason="test", page=2) for _ in range(2)
+        await end_page(stores.token, EVERYTHING, NO_LIMITS, reason="test", notices_kept=None, page=2)
+        for _ in range(2)
     ]
     audited = await execute(database_url, "SELECT count(*) FROM audit_events")
 
@@ -69,7 +72,7 @@ async def test_what_began_later_is_spared(stores: Stores) -> None:
         later = replace(grant, family=2, family_started_at=grant.family_started_at + 1, version=2)
         await transaction.swap_grant(grant, later)
     limits = Limits(started_by=GRANT.family_started_at)
-    count = await end_all(stores.token, EVERYTHING, limits, reason="test")
+    count = await end_all(stores.token, EVERYTHING, limits, reason="test", notices_kept=None)
 
     assert 4 == count
     assert "g3" not in await revoked(stores)
@@ -78,6 +81,9 @@ async def test_what_began_later_is_spared(stores: Stores) -> None:
 async def test_later_family_is_spared(stores: Stores) -> None:
     """A token of an earlier family cannot end the present one."""
     one = Selection(service="default", scope=Scope.GRANT, value="g0")
-    counts = [await end_all(stores.token, one, Limits(family=family), reason="test") for family in (0, 1)]
+    counts = [
+        await end_all(stores.token, one, Limits(family=family), reason="test", notices_kept=None)
+        for family in (0, 1)
+    ]
 
     assert [0, 1] == counts

@@ -111,6 +111,7 @@ CHANGEABLE: dict[str, dict[str, set[str]]] = {
         "account_checks": {"claim", "next_at", "doubt", "gone_at", "version"},
         "sign_in_tries": {"account", "network", "at_network", "at_place", "outcome", "expires_at"},
         "known_places": {"since", "expires_at"},
+        "notices": {"due_at", "attempts", "provider", "subject"},
     },
     TOKEN_WORKER: {
         "links": {"state", "grant_id", "version"},

@@ -1,6 +1,7 @@
 """RabbitMQ itself in trouble: restarted, cut off, emptied of its queues, or not there yet."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 
@@ -280,3 +281,24 @@ async def test_silent_broker_is_noticed(rabbit_url: str, monkeypatch: pytest.Mon
         relay.fall_silent()
         assert await health.remembered(bus.trouble)() is not None
         assert bus.is_connected()
+
+
+async def test_queue_of_somebody_else_gets_a_copy(rabbit_url: str) -> None:
+    """Bound to the exchange as docs/webhooks.md says: what it gets is JSON, and the service's own queue misses nothing."""
+    hands = Hands()
+    async with opened(rabbit_url) as bus, await aio_pika.connect(rabbit_url) as connection:
+        await bus.consume(QUEUE, hands.receive, prefetch=1)
+        channel = await connection.channel()
+        arguments = {"x-queue-type": "quorum", "x-max-length": 100_000}
+        queue = await channel.declare_queue("analytics", durable=True, arguments=arguments)
+        await queue.bind("latchkey", routing_key="link.*")
+        await bus.publish([requested(1)])
+        own = await hands.take()
+        await hands.ack(own)
+        async with asyncio.timeout(PATIENCE):
+            while (copy := await queue.get(no_ack=True, fail=False)) is None:
+                await asyncio.sleep(0.01)
+    told = json.loads(copy.body)
+
+    assert ["link-1"] == ids(own) == [event["link_id"] for event in told["events"]]
+    assert ("link.requested", 1) == (told["kind"], told["v"])
