@@ -8,7 +8,7 @@ import pytest
 
 from auth_worker.context import AuthContext
 from auth_worker.providers.web import ProviderUnavailable
-from auth_worker.webhook import deliver, tell_due
+from auth_worker.webhook import AT_A_TIME, deliver, tell_due
 from shared.domain.errors import LinkNotFound
 from shared.domain.notice import Notice
 from shared.domain.revocation import Limits, Scope, Selection
@@ -104,6 +104,19 @@ async def test_two_workers_share_what_is_due(stores: Stores) -> None:
             claims.append(len(await transaction.claim_notices(seconds=60, limit=8)))
 
     assert [1, 0] == claims
+
+
+async def test_more_than_a_round_is_told_in_rounds(stores: Stores, context: AuthContext) -> None:
+    """Nobody's end gets more than a few at once."""
+    await insert_grant(stores, GRANT)
+    async with stores.token.transaction() as transaction:
+        for number in range(AT_A_TIME + 1):
+            await transaction.insert_notice(
+                replace(NOTICE, notice_id=f"linked.{number}", due_at=transaction.now)
+            )
+    telling = replace(context, webhook=Receiver())
+
+    assert [AT_A_TIME, 1, 0] == [await tell_due(telling) for _ in range(3)]
 
 
 async def test_told_notice_is_told_again_when_asked(stores: Stores, context: AuthContext) -> None:
