@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bench import figures, flows, footprint, herd, peers, report, rows
+from bench import backlog, figures, flows, footprint, herd, peers, report, rows
 from bench.bed import Bed, open_bed
 from bench.figures import Figure, Results
 from bench.load import loop_factory
@@ -110,7 +110,8 @@ class Run:
         return [
             *await flows.refreshes(bed, port, pace, self._say, most=size.refreshed),
             await flows.approvals(bed, port, self._say, rate=rate, seconds=seconds),
-            *await flows.twice(bed, port, polls, pace, self._say, most=size.refreshed // 2),
+            await flows.two_gateways(bed, port, polls, pace, self._say),
+            await backlog.twice(bed, pace, self._say, count=size.refreshed),
             *await rows.against_floor(bed, [rows.app_link_row(size.households)], port, pace, self._say),
         ]
 

@@ -44,6 +44,7 @@ class Bed:
     """Part of the system -> its processes."""
     _cores: dict[str, set[int]] = field(default_factory=dict)
     _files: int = 0
+    _everywhere: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -88,7 +89,21 @@ class Bed:
     def place(self, name: str, pids: Sequence[int], cores: set[int]) -> None:
         """Remember a part of the system, and put it on its cores."""
         self.pids[name], self._cores[name] = list(pids), cores
-        processes.pin(pids, cores)
+        processes.pin(pids, self._allowed(cores))
+
+    @contextmanager
+    def unpinned(self) -> Iterator[None]:
+        """Let every part run on every core meanwhile, for what is about all of them together."""
+        self._everywhere = True
+        try:
+            yield
+        finally:
+            self._everywhere = False
+            for name, pids in self.pids.items():
+                processes.pin(pids, self._cores[name])
+
+    def _allowed(self, cores: set[int]) -> set[int]:
+        return self.server_core | self.other_cores if self._everywhere else cores
 
     async def settle(self) -> None:
         """Find the children of all processes, which come and go, and put them where they belong."""
@@ -139,7 +154,7 @@ class Bed:
             stdout=subprocess.PIPE,
             check=True,
             cwd=PROJECT,
-            preexec_fn=lambda: os.sched_setaffinity(0, self.other_cores),
+            preexec_fn=lambda: os.sched_setaffinity(0, self._allowed(self.other_cores)),
         )
         requests_file.unlink()
         return msgspec.json.decode(done.stdout, type=load.Measured)

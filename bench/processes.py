@@ -1,8 +1,9 @@
 """What the operating system says of processes: CPU time, memory, and on which core they may run."""
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -48,6 +49,18 @@ def pin(pids: Iterable[int], cores: set[int]) -> None:
         for thread in _threads(pid):
             with suppress(OSError):
                 os.sched_setaffinity(int(thread.name), cores)
+
+
+@contextmanager
+def standing_still(pids: Sequence[int]) -> Iterator[None]:
+    """Hold processes up meanwhile."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def cores() -> list[int]:

@@ -25,18 +25,18 @@ class Expectation:
     """A result that was announced and may come at any time from now on."""
 
     def __init__(self) -> None:
-        self._arrived: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self.arrived: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
 
     def fulfil(self, event: Event) -> None:
         """Hand over the result; only the first counts."""
-        if not self._arrived.done():
-            self._arrived.set_result(event)
+        if not self.arrived.done():
+            self.arrived.set_result(event)
 
     async def wait(self, seconds: float) -> Event | None:
         """Return the result, or None when it did not come in time."""
         try:
             async with asyncio.timeout(seconds):
-                return await asyncio.shield(self._arrived)
+                return await asyncio.shield(self.arrived)
         except TimeoutError:
             return None
 

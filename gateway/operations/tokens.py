@@ -165,13 +165,14 @@ async def _refreshed(event: TokenRefreshRequested, context: GatewayContext) -> D
 
 
 async def _judged(event: TokenRefreshRequested, context: GatewayContext) -> TokenRefreshed:
-    seconds = context.settings.refresh.timeout
     with context.results.expect(refresh_key(event.request_id)) as expected:
-        async with asyncio.timeout(seconds):
-            await context.bus.publish([event])
-            result = await expected.wait(seconds)
-    if not isinstance(result, TokenRefreshed):
-        raise TryAgainLater("the successor of the token was not there in time")
+        try:
+            async with asyncio.timeout(context.settings.refresh.timeout):
+                await context.bus.publish([event])
+                result = await expected.arrived
+        except TimeoutError as error:
+            raise TryAgainLater("the successor of the token was not there in time") from error
+    assert isinstance(result, TokenRefreshed)  # nothing else comes under this key
     return result
 
 

@@ -179,10 +179,16 @@ def refresh(
         check_unexpired(presented, now=now)
         return grant
     if presented.generation >= grant.generation:
-        caught_up = replace(
-            grant, generation=presented.generation, seen_generation=presented.generation, used_at=now
+        return _rotate(
+            grant,
+            keys=keys,
+            lifetimes=lifetimes,
+            shortening=shortening,
+            now=now,
+            generation=presented.generation + 1,
+            seen_generation=presented.generation,
+            used_at=now,
         )
-        return _rotate(caught_up, keys=keys, lifetimes=lifetimes, shortening=shortening, now=now)
     if grant.seen_generation > presented.generation and now >= presented.expires_at + lifetimes.overlap:
         raise errors.ReuseDetected
     if now >= grant.expires_at:
@@ -255,16 +261,24 @@ def _check_alive(grant: Grant, lifetimes: Lifetimes, now: int) -> None:
         raise errors.ReauthorizationNeeded
 
 
-def _rotate(grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening: float, now: int) -> Grant:
-    return replace(
-        grant,
-        generation=grant.generation + 1,
-        signing_key_id=keys.signing_key_id,
-        derivation_key_id=keys.derivation_key_id,
-        issued_at=now,
-        expires_at=now + _lifetime(lifetimes, shortening),
-        version=grant.version + 1,
-    )
+def _rotate(
+    grant: Grant,
+    *,
+    keys: MintingKeys,
+    lifetimes: Lifetimes,
+    shortening: float,
+    now: int,
+    **others: int,
+) -> Grant:
+    values = {
+        "generation": grant.generation + 1,
+        "signing_key_id": keys.signing_key_id,
+        "derivation_key_id": keys.derivation_key_id,
+        "issued_at": now,
+        "expires_at": now + _lifetime(lifetimes, shortening),
+        "version": grant.version + 1,
+    }
+    return replace(grant, **(values | others))  # type: ignore[arg-type]
 
 
 def _lifetime(lifetimes: Lifetimes, shortening: float) -> int:
