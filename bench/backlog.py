@@ -2,7 +2,7 @@
 
 How two workers share work says something about their limit only where there is more than one can do. With less, each of two finds half as much
 to do at a time, and what is done once for each batch is done twice as often, by processes that have time to spare
-(docs/decisions/0022-full-workers.md).
+(docs/decisions/0023-full-workers.md).
 """
 
 import asyncio
