@@ -153,7 +153,7 @@ def doctor_page() -> str:
         "Each line is *ok*, *warn* (it works, and will not always, or not safely), *wrong* (it does not work, or is not safe) or *skipped*, with what was seen; each finding comes",
         "with its way out. `--json FILE` writes it all. Exit status: 0 all is well, 1 something is not, 2 it could not run.",
         "",
-        "It changes nothing, and shows no password, key, token or content of a message. To the broker it sends one empty message, into a queue of its own that goes with it; to",
+        "It changes nothing, and shows no password, key, token or content of a message. To the broker it sends one empty message, addressed to a gateway that there is not; to",
         "providers it goes as a browser that has no name, and nobody signs in. Policies and alarms a broker shows by its management plugin alone: `--management URL` says where",
         "that is, and the user of `broker_url` needs the tags `monitoring` and `policymaker`; without it, an alarm is seen by what it does.",
     ]

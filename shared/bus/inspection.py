@@ -9,8 +9,9 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPChannelError, ChannelNotFoundEntity
+from aiormq.exceptions import ChannelAccessRefused
 
-from shared.bus.base import RETRY_DELAYS, BusUnavailable
+from shared.bus.base import RETRY_DELAYS
 from shared.bus.line import as_unavailable
 from shared.bus.topology import Topology, arguments, exchanges
 from shared.messages import WORK
@@ -27,8 +28,8 @@ class QueueFacts:
     is_there: bool
     messages: int = 0
     consumers: int = 0
-    complaint: str = ""
-    """What the broker says of the arguments we declare it with; empty if they are those that it has."""
+    complaint: str | None = ""
+    """What the broker says of the arguments it is declared with; empty if they are those that it has, None if we may not declare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,8 @@ class BrokerFacts:
     """Those that workers read."""
     dead: str
     """The one of dead letters."""
-    takes_messages: bool
-    """Whether it confirmed a message; with an alarm of memory or disk it does not."""
+    takes_messages: bool | None
+    """Whether it confirmed a message; with an alarm of memory or disk it does not. None if we may not publish."""
 
 
 async def inspect(url: str, *, prefix: str) -> BrokerFacts:
@@ -71,7 +72,7 @@ async def inspect(url: str, *, prefix: str) -> BrokerFacts:
                 },
                 work=tuple(map(names.queue, WORK)),
                 dead=names.dead,
-                takes_messages=await _takes_messages(connection),
+                takes_messages=await _takes_messages(connection, names),
             )
 
 
@@ -99,23 +100,27 @@ async def _queue(connection: AbstractConnection, name: str, wanted: Mapping[str,
     )
 
 
-async def _complaint(connection: AbstractConnection, name: str, wanted: Mapping[str, Any]) -> str:
-    """Return what the broker says when a queue that is there is declared again, as every service does at start."""
+async def _complaint(connection: AbstractConnection, name: str, wanted: Mapping[str, Any]) -> str | None:
+    """Return what the broker says when a queue that is there is declared again, as services do that may; None if we may not."""
     try:
         async with _errand(connection) as channel:
             await channel.declare_queue(name, durable=True, arguments=dict(wanted))
+    except ChannelAccessRefused:
+        return None
     except AMQPChannelError as error:
         return str(error)
     return ""
 
 
-async def _takes_messages(connection: AbstractConnection) -> bool:
-    """Tell whether a message is confirmed, into a queue that goes with its channel."""
+async def _takes_messages(connection: AbstractConnection, names: Topology) -> bool | None:
+    """Tell whether a message is confirmed: a result for a gateway that there is not, which the broker forgets at once."""
     try:
         async with asyncio.timeout(TAKE_SECONDS), _errand(connection) as channel:
-            queue = await channel.declare_queue(exclusive=True, auto_delete=True)
-            await channel.default_exchange.publish(aio_pika.Message(b""), queue.name)
-    except (TimeoutError, BusUnavailable):
+            exchange = await channel.get_exchange(names.results, ensure=False)
+            await exchange.publish(aio_pika.Message(b""), "doctor", mandatory=False)
+    except (ChannelAccessRefused, ChannelNotFoundEntity):
+        return None
+    except TimeoutError:
         return False
     return True
 

@@ -175,6 +175,20 @@ def test_policies_that_drop_nothing_are_no_finding(seen: Seen) -> None:
     assert [] == findings(lines(seen))
 
 
+def test_user_of_the_broker_that_may_do_little_sees_little() -> None:
+    """Who may neither publish nor declare cannot say how the broker takes it; what only has to be looked at is seen."""
+    seen = but(
+        "broker",
+        takes_messages=None,
+        queues={name: replace(each, complaint=None) for name, each in BROKER.queues.items()},
+    )
+    states = {line.check_id: line.state for line in lines(seen)}
+
+    assert [State.SKIPPED, State.SKIPPED, State.OK, State.OK] == [
+        states[f"broker.{name}"] for name in ("takes-messages", "arguments", "topology", "readers")
+    ]
+
+
 def test_policies_are_not_seen_without_the_plugin() -> None:
     """Whoever does not say where it is, is told how to; one that does not let us in says why."""
     for reason in ("say where", "answers 401"):
