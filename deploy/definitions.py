@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 GATEWAY, AUTH_WORKER, TOKEN_WORKER = "gateway", "auth_worker", "token_worker"
 COMMAND = "command"
-"""The `latchkey` command: revokes, and looks at dead letters."""
+"""The `latchkey` command: revokes, has accounts erased, and looks at dead letters."""
 MONITOR = "monitor"
 """Whoever counts messages, such as KEDA and Prometheus: sees everything by the management interface, and touches nothing."""
 USERS = (GATEWAY, AUTH_WORKER, TOKEN_WORKER, COMMAND, MONITOR)
@@ -49,7 +49,7 @@ SENDERS: Mapping[str, Sequence[str]] = {
     ),
     AUTH_WORKER: ("account.erase_approved", "grant.requested", "link.approved", "token.revoke_requested"),
     TOKEN_WORKER: ("account.recheck_requested", "notice.due", "token.revoke_requested"),
-    COMMAND: ("token.revoke_requested",),
+    COMMAND: ("account.erase_approved", "token.revoke_requested"),
 }
 """User -> the kinds of work it sends, as ARCHITECTURE.md lists them."""
 

@@ -155,7 +155,7 @@ def doctor_page() -> str:
         "",
         "It changes nothing, and shows no password, key, token or content of a message. To the broker it sends one empty message, addressed to a gateway that there is not; to",
         "providers it goes as a browser that has no name, and nobody signs in. Policies and alarms a broker shows by its management plugin alone: `--management URL` says where",
-        "that is, and the user of `broker_url` needs the tags `monitoring` and `policymaker`; without it, an alarm is seen by what it does.",
+        "that is, for a user with the tag `monitoring`, such as `latchkey_monitor`; without it, an alarm is seen by what it does, where the user may publish results.",
     ]
     for group, title in doctor.GROUPS.items():
         rows = [(each.check_id, each.title, each.way_out) for each in doctor.CHECKS]

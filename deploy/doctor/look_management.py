@@ -53,7 +53,9 @@ async def _ask(http: aiohttp.ClientSession, address: str) -> Any:
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise _Refused(f"{address} does not answer ({type(error).__name__})") from None
     if status in {401, 403}:
-        raise _Refused(f"{address} answers {status}: the broker's user has not the tags it needs")
+        raise _Refused(
+            f"{address} answers {status}: the broker's user needs the tag `monitoring`, as latchkey_monitor has it"
+        )
     try:
         return msgspec.json.decode(body)
     except msgspec.MsgspecError:

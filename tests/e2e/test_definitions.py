@@ -13,13 +13,16 @@ from aio_pika.exceptions import AMQPConnectionError
 from aiormq.exceptions import ChannelAccessRefused
 
 from deploy.definitions import USERS, definitions
+from deploy.doctor.look_management import look_at_management
+from deploy.doctor.seen import ManagementFacts
 from shared.bus.base import RETRY_DELAYS
+from shared.bus.inspection import inspect
 from shared.bus.topology import Topology, declare
 from tests.documents import ROOT
 from tests.e2e.test_link import link_household
 from tests.play.operator import COMMAND, System, add_account, deployment
 from tests.play.past import stale_token
-from tests.play.person import Person
+from tests.play.person import NAME, Person
 from tests.play.sonos import Pair, Sonos, pair_of
 from tests.services.rabbit import RabbitServer
 
@@ -83,10 +86,20 @@ async def test_services_do_their_work_and_no_more(
         await system.run("grants", "revoke", "--all", "--yes")
         await system.until_all_grants_ended()
         letters = await system.run("dead", "list")
+        erased = await system.run("accounts", "erase", NAME, "--yes")
+        seen = {user: await inspect(url_of(broker, user), prefix="latchkey") for user in USERS}
+        shown = await look_at_management(broker.management, url_of(broker, "monitor"))
 
     assert ("Client.TokenRefreshRequired", None) == (refreshed.fault, works.fault)
     assert "ACCESS_REFUSED" not in system.logs()
     assert "there are no dead letters" in letters
+    assert "erased the account" in erased
+    assert all(
+        queue.is_there and queue.complaint is None for each in seen.values() for queue in each.queues.values()
+    )
+    assert {"auth_worker", "token_worker"} == {user for user, each in seen.items() if each.takes_messages}
+    assert isinstance(shown, ManagementFacts)
+    assert (["latchkey.full"], ()) == ([policy.name for policy in shown.policies], shown.alarms)
     assert [] == [each for each in TRESPASSES if not await is_refused(broker, *each)]
     await declared(broker)
     broker.import_definitions(FILE.read_text())
