@@ -120,6 +120,21 @@ async def test_a_herd_is_two_round_trips_and_reads_no_table(postgres_url: str) -
     assert "Seq Scan" not in plan
 
 
+async def test_events_of_links_are_found_by_their_links(postgres_url: str) -> None:
+    """Not by walking through all there ever were, in the order that is asked for: also where sorting looks dear."""
+    with _recorded() as statements:
+        async with open_stores(postgres_url) as stores:
+            await stores.read.trails(["link-1", "link-2"])
+    (happened,) = [each for each in statements if "audit_events" in each[0]]
+    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await connection.execute("SET enable_seqscan = off; SET enable_sort = off")
+    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {happened[0]}", *happened[1]))
+    await connection.close()
+
+    assert "ix_audit_events_link_id" in plan
+    assert "pk_audit_events" not in plan
+
+
 async def test_every_look_up_has_an_index_on_sqlite(sqlite_url: str) -> None:
     """However large the tables, no statement reads one from end to end."""
     with _recorded() as statements:
