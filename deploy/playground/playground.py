@@ -20,7 +20,7 @@ from gateway.context import GatewayContext
 from shared import bootstrap, keys
 from shared.bus.base import Bus
 from shared.context import SystemRandom, random_id
-from shared.messages import Event
+from shared.messages import Event, LinkObserved
 from shared.settings import Settings
 from shared.storage.base import TokenStore
 from shared.storage.household import HouseholdRows
@@ -132,6 +132,9 @@ class Playground:
                 play.show_read(tables)
 
     def _concerned(self, event: Event) -> list[Play]:
+        if isinstance(event, LinkObserved):
+            # Told in the background, of what was shown when it happened.
+            return []
         return [play for play in self._plays.values() if play.knows(event)]
 
 

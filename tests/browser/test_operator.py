@@ -1,6 +1,5 @@
 """The operator page in a real browser, after links that came to every kind of end; each view is looked at on the way."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from playwright.async_api import Browser, Page
 
 from tests.browser.looking import look
 from tests.play.database import execute
-from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment, free_port
+from tests.play.operator import EMBEDDED, System, add_account, deployment, free_port
 from tests.play.person import Person
+from tests.play.sights import until_seen
 from tests.play.sonos import Link, Sonos, pair_of
-
-OVERVIEW = "tbody tr"
 
 
 @pytest.fixture
@@ -46,11 +44,7 @@ async def played(system: System, http: aiohttp.ClientSession) -> dict[str, Link]
         await person.complete(links["works"].reg_url)
     answer = await sonos["works"].poll(links["works"])
     await sonos["works"].root(pair_of(answer))
-    async with asyncio.timeout(PATIENCE):
-        while not {"used", "delivered"} <= {
-            row[0] for row in await execute(system.database_url, "SELECT sight FROM link_sightings")
-        }:
-            await asyncio.sleep(0.05)
+    await until_seen(system, "used", "delivered")
     await execute(
         system.database_url,
         "UPDATE links SET expires_at = expires_at - 3600, requested_at = requested_at - 3600",

@@ -15,6 +15,7 @@ from tests.play.database import execute
 from tests.play.issuer import CLIENT, CLIENT_SECRET, SCOPE, Issuer, running_issuer
 from tests.play.operator import EMBEDDED, System, add_account, deployment
 from tests.play.person import Person
+from tests.play.sights import until_seen
 from tests.play.sonos import CALLBACK, Sonos, pair_of
 
 KEY, OTHER_KEY = "canary-key-of-the-back-end", "canary-key-for-another-service"
@@ -145,6 +146,7 @@ async def test_person_links_with_the_app(
     assert "Zoë" == polled["nickname"]
     assert (await sonos.root(pair_of(polled))).fault is None
     assert [("api", "zoë")] == await execute(system.database_url, "SELECT provider, subject FROM accounts")
+    assert await until_seen(system, "page", "sent", "allowed", "delivered", "used")
 
 
 async def until_written(app: App, code: str) -> "object":

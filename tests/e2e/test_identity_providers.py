@@ -16,6 +16,7 @@ from tests.play.forger import Forger, forging
 from tests.play.operator import System
 from tests.play.person import Page, Person
 from tests.play.providers import Providers, signing_in_at
+from tests.play.sights import until_seen
 from tests.play.sonos import Sonos, pair_of
 
 CONTINUE = "Continue with Corp"
@@ -323,6 +324,7 @@ async def test_person_who_did_not_sign_in(system: System, sonos: Sonos, person: 
     }
     attempts = await execute(system.database_url, "SELECT COUNT(*) FROM login_attempts")
     confirm = await person.follow(backs["access_denied"], CONTINUE)
+    seen = await until_seen(system, "page", "left", "turned_away", "sent")
 
     assert "You did not sign in at Corp" in backs["access_denied"].text
     assert all("Corp could not sign you in" in backs[error].text for error in ("server_error", "<script>"))
@@ -331,6 +333,8 @@ async def test_person_who_did_not_sign_in(system: System, sonos: Sonos, person: 
     )
     assert [(0,)] == attempts
     assert "ann of the forger" in confirm.text
+    assert seen["turned_away"] in {"access_denied", "server_error", "unreadable"}
+    assert "corp" == seen["left"]
 
 
 async def test_provider_that_is_down(system: System, sonos: Sonos, person: Person, forger: Forger) -> None:

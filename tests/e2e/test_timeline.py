@@ -1,23 +1,17 @@
 """What a gateway sees of links reaches the timeline, and `latchkey links show` tells it."""
 
-import asyncio
 import json
 from typing import Any
 
 from tests.play.database import execute
-from tests.play.operator import PATIENCE, System
+from tests.play.operator import System
 from tests.play.person import Person
+from tests.play.sights import until_seen
 from tests.play.sonos import Link, Sonos, pair_of
 
 
-async def story_of(system: System, name: str, *, until: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
-    """Return what the command tells of a link, once these kinds of steps are on record."""
-    kinds = {kind.removeprefix("seen.") for kind in until}
-    async with asyncio.timeout(PATIENCE):
-        while not kinds <= {
-            str(row[0]) for row in await execute(system.database_url, "SELECT sight FROM link_sightings")
-        }:
-            await asyncio.sleep(0.05)
+async def story_of(system: System, name: str) -> dict[str, Any]:
+    """Return what the command tells of a link."""
     (story,) = json.loads(await system.run("links", "show", name, "--json"))
     found: dict[str, Any] = story
     return found
@@ -53,7 +47,8 @@ async def test_a_link_from_beginning_to_end(embedded: System, sonos: Sonos, pers
         "seen.delivered",
         "seen.used",
     }
-    story = await story_of(embedded, link.code, until=seen)
+    await until_seen(embedded, *(kind.removeprefix("seen.") for kind in seen))
+    story = await story_of(embedded, link.code)
     await execute(
         embedded.database_url,
         "UPDATE links SET expires_at = expires_at - 86400, requested_at = requested_at - 86400",
