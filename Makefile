@@ -16,7 +16,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --a
 	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services bench chaos chaos-gate fuzz format translations pictures docs constraints clean
+.PHONY: help run check test lint unit all-tests services bench chaos chaos-gate fuzz format translations pictures docs site sbom constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +85,10 @@ docs: $(VENV)/.ready ## Make the reference pages of settings, commands, faults a
 constraints: $(VENV)/.ready ## Take the newest allowed versions of all packages into constraints*.txt
 	$(LOCK) --upgrade --build-deps-for=editable --output-file=constraints.txt pyproject.toml
 	$(LOCK) --upgrade --build-deps-for=editable --constraint=constraints.txt --extra=dev --output-file=constraints-dev.txt pyproject.toml
+
+sbom: $(VENV)/.ready ## Write the bill of materials of this version to dist/sbom.json, in the form of CycloneDX
+	mkdir -p dist
+	$(BIN)/python -m deploy.bill constraints.txt > dist/sbom.json
 
 clean: ## Remove what was built and cached; nobody's data is among it
 	rm -rf $(VENV) build dist *.egg-info .*_cache .hypothesis test-artifacts

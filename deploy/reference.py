@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from deploy import bill
 from deploy.check import tls_checks
 from deploy.check.report import EVERY
 from deploy.check.table import CHECKS, GROUPS
@@ -19,6 +20,7 @@ from shared.metrics import Counted, Level, Metrics, Timed
 from shared.settings import PREFIX, Settings
 
 WIDE_HELP: dict[str, Any] = {**HELP, "max_content_width": 100, "terminal_width": 100}
+CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 _NOTICE = "This page is made from the code by `make docs`.\n"
 
 
@@ -31,6 +33,7 @@ def pages() -> dict[str, str]:
         "check.md": checks_page(),
         "doctor.md": doctor_page(),
         "metrics.md": metrics_page(),
+        "licences.md": bill.page(bill.components(CONSTRAINTS.read_text())),
     }
 
 
