@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bench import backlog, figures, flows, footprint, herd, peers, report, rows
+from bench import backlog, capacity, figures, flows, footprint, herd, peers, report, rows
 from bench.bed import Bed, open_bed
 from bench.figures import Figure, Results
 from bench.load import loop_factory
@@ -200,7 +200,10 @@ def main(*, short: bool, only: tuple[str, ...], rounds: int | None, output: Path
     )
     report.show(results, Console(width=None if sys.stdout.isatty() else 160))
     if output or not (short or only):
-        for path in report.write(results, output or RESULTS):
+        written = report.write(results, output or RESULTS)
+        if output is None and not run.failed:
+            written.append(capacity.write(results))
+        for path in written:
             click.echo(f"written: {path}", err=True)
     raise SystemExit(1 if run.failed else 0)
 

@@ -62,11 +62,11 @@ class Bed:
         """Return what fills the database."""
         return Stock(self.settings)
 
-    async def start_gateway(self, name: str = "gateway", *, cores: set[int] | None = None) -> int:
+    async def start_gateway(self, name: str = "gateway") -> int:
         """Start a gateway on the measured core, wait until it is ready, and return its port."""
         process = self.system.start_gateway(name)
         await self.system.ready()
-        self.place(name, [process.popen.pid], self.server_core if cores is None else cores)
+        self.place(name, [process.popen.pid], self.server_core)
         return int(self.system.gateways[-1].rpartition(":")[2])
 
     async def start_worker(self, module: str, *, name: str = "") -> Process:

@@ -29,14 +29,15 @@ async def back_again(bed: Bed, say: Say, *, households: int) -> list[Figure]:
     """Let them all come back, and measure until the last one has a fresh token."""
     say(f"herd: {households:,} households with stale tokens")
     tokens = await bed.stock.tokens(households, age=2 * stock.HOUR)
-    await bed.start_worker("token_worker")
-    await bed.start_gateway(cores=bed.server_core | bed.other_cores)
-    url, arrival = bed.system.endpoint, ARRIVAL * min(households / 100_000, 1)
     requests = [stock.guarded(token).partition(b"\r\n\r\n")[2] for token in tokens]
-    herd = _Herd(url)
-    begun = time.perf_counter()
-    async with asyncio.timeout(MINUTES * 60):
-        await herd.run(requests, arrival)
+    with bed.unpinned():
+        await bed.start_worker("token_worker")
+        await bed.start_gateway()
+        arrival = ARRIVAL * min(households / 100_000, 1)
+        herd = _Herd(bed.system.endpoint)
+        begun = time.perf_counter()
+        async with asyncio.timeout(MINUTES * 60):
+            await herd.run(requests, arrival)
     seconds = time.perf_counter() - begun
     herd.latencies.sort()
     say(f"herd: back after {seconds:.0f} s")
