@@ -1,7 +1,8 @@
 """Shows what the doctor found: as a table for people, and as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,8 +23,8 @@ _MARKS = {
 def show(lines: Sequence[Line], console: Console) -> None:
     """Print every line, then each finding with its way out, then the sum."""
     table = Table("Check", "", "Seen", box=None, pad_edge=False)
-    for line in lines:
-        table.add_row(line.check_id, _MARKS[line.state], Text(line.said))
+    for name, line in _rows(lines):
+        table.add_row(name, _MARKS[line.state], Text(line.said))
     console.print(table)
     for line in findings(lines):
         console.print(f"\n{_MARKS[line.state]} [bold]{line.check_id}[/]")
@@ -33,6 +34,19 @@ def show(lines: Sequence[Line], console: Console) -> None:
         console.print(grid)
     counts = ", ".join(f"{sum(line.state is state for line in lines)} {state.value}" for state in State)
     console.print(f"\n{len(lines)} checks: {escape(counts)}")
+
+
+def _rows(lines: Sequence[Line]) -> Iterator[tuple[str, Line]]:
+    """Give a row for each line, and one alone for neighbours of a group that are skipped for the same reason."""
+
+    def alike(line: Line) -> tuple[str, str]:
+        if line.state is not State.SKIPPED:
+            return line.check_id, ""
+        return line.check_id.partition(".")[0], line.said
+
+    for _, each in groupby(lines, alike):
+        first, *others = each
+        yield f"{first.check_id} and {len(others)} more" if others else first.check_id, first
 
 
 def as_json(lines: Sequence[Line]) -> str:

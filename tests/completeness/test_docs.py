@@ -13,6 +13,7 @@ from deploy.doctor import table as doctor
 from gateway.operations import OPERATIONS
 from gateway.smapi.faults import FAULTS
 from gateway.smapi.methods import METHODS
+from shared.domain.stops import STOPS, WORKS
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,13 @@ def test_faq_names_checks_and_settings_that_there_are() -> None:
 
     assert len(named) > 20
     assert named <= known
+
+
+def test_faq_has_every_way_in_which_a_link_stops() -> None:
+    """The sentence that `links show` ends with leads to its cause."""
+    quoted = set(re.findall(r"\*([^*|]+)\*", (ROOT / "docs/faq.md").read_text()))
+
+    assert {stop.title for stop in STOPS if stop.name != WORKS} == quoted
 
 
 def test_every_operation_is_a_method_of_smapi() -> None:

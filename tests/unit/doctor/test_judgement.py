@@ -1,12 +1,15 @@
 """Every check finds what it is there for, and nothing on a healthy installation."""
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from deploy.check.report import State as Checked
+from deploy.doctor import broker, database
 from deploy.doctor.lines import State
-from deploy.doctor.render import as_json, findings
+from deploy.doctor.render import as_json, findings, show
 from deploy.doctor.seen import KeyFacts, KeyFile, Policy, ProviderFacts, PublicFacts, Seen, Told, Unseen
 from deploy.doctor.table import CHECKS, lines
 from shared.bus.inspection import BrokerFacts, QueueFacts
@@ -222,6 +225,20 @@ def test_one_process_has_neither_roles_nor_broker() -> None:
 
     assert [] == findings(lines(seen))
     assert {"public", "database", "broker", "providers", "strings"} == skipped
+
+
+def test_lines_that_are_skipped_for_one_reason_are_one_row() -> None:
+    """All of them are in the JSON, and in the sum; what is ok has its own row."""
+    seen = replace(HEALTHY, broker=Unseen(reason="the bus is inside the one process", is_failure=False))
+    console = Console(record=True, width=200, file=StringIO())
+    show(lines(seen), console)
+    shown = console.export_text().splitlines()
+
+    assert [f"broker.reachable and {len(broker.CHECKS) - 1} more"] == [
+        line.partition("  ")[0] for line in shown if line.startswith("broker.")
+    ]
+    assert f"{len(broker.CHECKS)} skipped" in shown[-1]
+    assert len(database.CHECKS) == len([line for line in shown if line.startswith("database.")])
 
 
 def test_nothing_secret_is_shown() -> None:
