@@ -1,14 +1,19 @@
 """Runs experiments, from whole systems to verdicts: one system after the other, and on each as many experiments as leave it whole."""
 
 import asyncio
+import shutil
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
 
-from tests.chaos.cluster import Cluster, Stage, open_cluster
+from tests.chaos.cluster import Cluster, Stage
 from tests.chaos.experiments.base import Experiment, Result
 from tests.chaos.ledger import Ledger
+from tests.chaos.opening import open_cluster
 from tests.services.keeper import Keeper
+
+ARTIFACTS = Path("test-artifacts")
 
 
 async def run(
@@ -28,7 +33,16 @@ async def run(
                 while queue and is_whole:
                     result = await _run_one(queue.popleft(), cluster, households)
                     is_whole = result.experiment.leaves_whole and result.is_good
+                    if not result.is_good:
+                        keep_logs(cluster, ARTIFACTS / f"chaos-{result.experiment.name}")
                     yield result
+
+
+def keep_logs(cluster: Cluster, folder: Path) -> None:
+    """Keep what the processes logged, for who has to find out why."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for log in cluster.system.folder.glob("*.log"):
+        shutil.copyfile(log, folder / log.name)
 
 
 async def _run_one(experiment: Experiment, cluster: Cluster, households: int) -> Result:

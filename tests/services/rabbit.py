@@ -56,7 +56,7 @@ class RabbitServer:
             env={"PATH": os.environ["PATH"], **self._facts["environment"]},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             **identity(self._facts["user"]),
         )
         if done.returncode != 0:

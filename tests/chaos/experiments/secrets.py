@@ -139,9 +139,9 @@ def _all_secrets(cluster: Cluster) -> dict[str, set[bytes]]:
         "the password of the database": {DATABASE_PASSWORD},
     }
     named = {
-        f"{what} ({secret[:6]}…)": {*forms(secret.encode())}
+        f"{what}, no. {number}": {*forms(secret.encode())}
         for what, secrets in plain.items()
-        for secret in secrets
+        for number, secret in enumerate(sorted(secrets), 1)
         if len(secret) >= SHORTEST
     }
     keys = key_material(cluster.system.keys_dir)
