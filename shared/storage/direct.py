@@ -89,8 +89,13 @@ class Held:
         ):
             self.close()
         if self._connection is None:
-            with store_failures():
-                self._connection = await self._engine.raw_connection()
+            try:
+                with store_failures():
+                    self._connection = await self._engine.raw_connection()
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                # A server that is there and takes nobody, as while it recovers from a crash: this far down, SQLAlchemy hands on
+                # what its driver says as it is.
+                raise StoreUnavailable(f"the database does not answer: {error}") from error
             self._since = time.monotonic()
             if self._setting:
                 await self._fetch(self._setting, ())

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from shared.storage.base import StoreUnavailable
 from shared.storage.direct import AskPlainly, Held
 from shared.storage.sql import SqlReadStore
+from tests.services.postgres import PostgresServer
 from tests.store_samples import LINK, Stores, cut_connections, insert_link, open_stores, standing
 
 MANY = 40
@@ -81,6 +84,21 @@ async def test_a_connection_that_is_cut_in_the_middle_of_a_batch(stores: Stores,
     # Whether the second try was under way before the lock went decides; nobody waits for ever, or is told what is not so.
     assert {"PollView", "StoreUnavailable"} >= {type(each).__name__ for each in outcomes}
     assert all(view is not None for view in again)
+
+
+async def test_a_server_that_is_there_and_takes_nobody(
+    stores: Stores, postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """As one does that recovers from a crash: it is unavailable, and nothing else."""
+    database = urlsplit(postgres_url).path[1:]
+    maintenance = await asyncpg.connect(postgres_server.url)
+    await maintenance.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+    with pytest.raises(StoreUnavailable):
+        await stores.read.poll("nobody")
+    await maintenance.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    await maintenance.close()
+
+    assert await stores.read.poll("nobody") is None
 
 
 async def test_reading_is_all_the_connection_can_do(stores: Stores) -> None:
