@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import structlog
 
 from auth_worker import app_approval, endings, household, legacy, recheck, webhook
-from auth_worker.codes import enter_code, name_link
+from auth_worker.codes import enter_code
 from auth_worker.context import AuthContext
+from auth_worker.new_links import audit_of, open_links
 from auth_worker.observing import note_observed
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
@@ -16,7 +17,7 @@ from shared.boxes import CodeEvidence, evidence_from, evidence_identity, provide
 from shared.domain import errors
 from shared.domain import link as rules
 from shared.domain.account import Account, AccountStatus
-from shared.domain.link import Device, Link, LinkState
+from shared.domain.link import Link, LinkState
 from shared.messages import (
     AccountEndSubmitted,
     AccountRecheckRequested,
@@ -39,7 +40,7 @@ from shared.messages import (
     VisitUsed,
 )
 from shared.sealing import seal, unseal
-from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
+from shared.storage.base import AttemptOutcome, AuthTransaction, LoginAttempt
 from shared.worker import Batched, HandlerTable, Retry
 
 OUTCOMES: tuple[tuple[type[Exception], AttemptOutcome], ...] = (
@@ -66,29 +67,6 @@ class Judged:
 log = structlog.get_logger(__name__)
 
 
-async def open_link(message: LinkRequested, context: AuthContext) -> None:
-    """Write the row of a new link."""
-    async with context.store.transaction() as transaction:
-        link = Link(
-            link_id=message.link_id,
-            service=message.service,
-            state=LinkState.REQUESTED,
-            household_id=message.household_id,
-            device=Device(
-                hardware=message.hardware, os_version=message.os_version, app_name=message.app_name
-            ),
-            callback_path=message.callback_path,
-            requested_at=transaction.now,
-            expires_at=transaction.now + message.lifetime,
-            network=message.network,
-        )
-        if await transaction.insert_link(link):
-            await _end_older(transaction, link, asked_seconds_ago=transaction.now - message.asked_at)
-            typed = {"typed": True} if message.typed_id else {}
-            await transaction.audit(_audit("link.requested", link, None, **typed))
-            await name_link(transaction, message, link)
-
-
 async def sign_in(message: LinkLoginSubmitted, context: AuthContext) -> None:
     """Judge the evidence once, and move the link if it is good."""
     async with context.store.transaction() as transaction:
@@ -108,17 +86,8 @@ async def decline(message: LinkDeclineRequested, context: AuthContext) -> None:
         declined = rules.decline(link, browser=message.browser, now=transaction.now)
         await transaction.swap_link(link, declined)
         if declined is not link:
-            await transaction.audit(_audit("link.declined", declined))
+            await transaction.audit(audit_of("link.declined", declined))
     await _tell(message, declined, context)
-
-
-async def _end_older(transaction: AuthTransaction, link: Link, *, asked_seconds_ago: int) -> None:
-    """End the links that the same device of the same household asked for before, and that nobody has signed in to."""
-    for older in await transaction.links_asked_for(service=link.service, household_id=link.household_id):
-        if rules.supersedes(link, older, asked_seconds_ago=asked_seconds_ago):
-            ended = rules.supersede(older)
-            await transaction.swap_link(older, ended)
-            await transaction.audit(_audit("link.superseded", ended))
 
 
 async def _judge(message: LinkLoginSubmitted, context: AuthContext) -> Judged:
@@ -177,7 +146,7 @@ async def _record(message: LinkLoginSubmitted, judged: Judged, context: AuthCont
         detail |= {"wait": judged.wait} if judged.wait else {}
         is_taken = account and (moved.account_id, moved.browser) != (account.account_id, message.browser)
         detail |= {"taken": True} if is_taken else {}
-        await transaction.audit(_audit(f"login.{outcome}", moved, account, **detail))
+        await transaction.audit(audit_of(f"login.{outcome}", moved, account, **detail))
         return moved
 
 
@@ -244,19 +213,8 @@ async def _tell(message: LinkLoginSubmitted | LinkDeclineRequested, link: Link, 
     await context.bus.answer(message.gateway, changed)
 
 
-def _audit(kind: str, link: Link, account: Account | None = None, **detail: str | int) -> AuditEvent:
-    return AuditEvent(
-        kind=kind,
-        service=link.service,
-        link_id=link.link_id,
-        account_id=account.account_id if account else None,
-        household_id=link.household_id,
-        detail=dict(detail),
-    )
-
-
 HANDLERS: HandlerTable[AuthContext] = {
-    LinkRequested: open_link,
+    LinkRequested: Batched(open_links),
     LinkVouched: link_vouched,
     AccountVouched: know_account,
     CodeEntered: enter_code,

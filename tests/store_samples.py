@@ -253,7 +253,12 @@ async def work_as_auth_worker(store: AuthStore) -> Link:
         await _work_on_tries(transaction)
         for times in (2, 3):
             await transaction.put_sightings([replace(SIGHTING, times=times)])
-        await transaction.links_asked_for(service=LINK.service, household_id=LINK.household_id)
+        assert {"link-2", "link-3"} == await transaction.insert_links(
+            [LINK, *(replace(LINK, link_id=link_id) for link_id in ("link-2", "link-3"))]
+        )
+        await transaction.links_asked_for([LINK.household_id])
+        requested = AuditEvent(kind="link.requested", service="default", link_id=LINK.link_id)
+        await transaction.audit_all([requested, requested])
         await transaction.notice(NOTICE.notice_id)
         for only_untold in (False, True):
             await transaction.notices(only_untold=only_untold, limit=1)

@@ -21,6 +21,7 @@ from shared.storage.base import (
     LoginAttempt,
     Vitals,
 )
+from shared.storage.bulk import insert_all
 from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
@@ -68,8 +69,7 @@ _ATTEMPTS = (
     .order_by(login_attempts.c.attempt_id)
 )
 _ASKED_FOR = select(links).where(
-    links.c.household_id == bindparam("household_id"),
-    links.c.service == bindparam("service"),
+    is_one_of(links.c.household_id, bindparam("ids", type_=Keys)),
     links.c.state == LinkState.REQUESTED.value,
     links.c.expires_at > now_seconds(),
 )
@@ -161,9 +161,17 @@ class SqlAuthTransaction(
         found = await self._session.execute(GUESSES, {"browser": browser, "network": network})
         return guesses_from(found.all())
 
-    async def links_asked_for(self, *, service: str, household_id: str) -> tuple[Link, ...]:
-        """Return the links of a household that nobody has signed in to yet, and that have not expired."""
-        rows = await self._session.execute(_ASKED_FOR, {"service": service, "household_id": household_id})
+    async def insert_links(self, new: Sequence[Link]) -> frozenset[str]:
+        """Insert links, and return the ids of those that were not there already."""
+        inserted = await insert_all(self._session, links, [link_values(link) for link in new])
+        for link in new:
+            if link.link_id in inserted:
+                self.count(link)
+        return inserted
+
+    async def links_asked_for(self, household_ids: Sequence[str]) -> tuple[Link, ...]:
+        """Return the links of households that nobody has signed in to yet, and that have not expired."""
+        rows = await self._session.execute(_ASKED_FOR, {"ids": list(household_ids)})
         return tuple(link_from(row) for row in rows.mappings())
 
     async def tries(self, counted: Counted, *, other_than: str = "") -> Tries:

@@ -247,6 +247,10 @@ class LinkTransaction(UpgradeReads, Protocol):
         """Record what happened, with the transaction's time."""
         ...
 
+    async def audit_all(self, events: Sequence[AuditEvent]) -> None:
+        """Record several things that happened, at least one."""
+        ...
+
 
 class AuthTransaction(
     LinkTransaction,
@@ -266,8 +270,12 @@ class AuthTransaction(
         """Insert a link; False if it was there already."""
         ...
 
-    async def links_asked_for(self, *, service: str, household_id: str) -> tuple[Link, ...]:
-        """Return the links of a household that nobody has signed in to yet, and that have not expired."""
+    async def insert_links(self, new: Sequence[Link]) -> frozenset[str]:
+        """Insert links, and return the ids of those that were not there already."""
+        ...
+
+    async def links_asked_for(self, household_ids: Sequence[str]) -> tuple[Link, ...]:
+        """Return the links of households that nobody has signed in to yet, and that have not expired."""
         ...
 
     async def attempts(self, link_id: str) -> tuple[LoginAttempt, ...]:

@@ -40,6 +40,22 @@ async def swap_all(session: Session, table: Table, swaps: Sequence[tuple[Values,
         raise Conflict(f"{table.name}: {len(changing) - done.rowcount} rows have another version")
 
 
+async def insert_all(session: Session, table: Table, rows: Sequence[Values]) -> frozenset[str]:
+    """Insert rows whose key is not taken, and return the keys of those; as `Session.insert_new`.
+
+    In the order of their keys, so that two transactions with the same rows wait for each other one way round only.
+    """
+    (key,) = table.primary_key.columns.keys()
+    rows = sorted({row[key]: row for row in rows}.values(), key=lambda row: row[key])
+    if session.dialect != "postgresql" or len(rows) == 1:
+        return frozenset([row[key] for row in rows if await session.insert_new(table, row)])
+    if not rows:
+        return frozenset()
+    names = tuple(rows[0])
+    done = await session.execute(_insert(table, names), {name: [row[name] for row in rows] for name in names})
+    return frozenset(done.scalars())
+
+
 async def upsert_all(
     session: Session, table: Table, rows: Sequence[Values], *, key: str, brought: tuple[str, ...]
 ) -> None:
@@ -64,6 +80,17 @@ def _swap(table: Table, changed: tuple[str, ...]) -> TextClause:
     return _with_arrays(
         f"UPDATE {table.name} SET {assignments} FROM {_unnested(columns)}"  # noqa: S608 - names of our own schema
         f" WHERE {table.name}.{key.name} = brought.old_key AND {table.name}.version = brought.old_version",
+        columns,
+    )
+
+
+@cache
+def _insert(table: Table, names: tuple[str, ...]) -> TextClause:
+    (key,) = table.primary_key.columns.keys()
+    columns = {name: table.c[name] for name in names}
+    return _with_arrays(
+        f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM {_unnested(columns)}"  # noqa: S608 - as above
+        f" ON CONFLICT DO NOTHING RETURNING {key}",
         columns,
     )
 

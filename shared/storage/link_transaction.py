@@ -1,5 +1,6 @@
 """What both workers do to links, inside one transaction."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import bindparam, insert, select
@@ -63,3 +64,9 @@ class SqlLinkTransaction(LinkTransaction):
         """Record what happened, with the transaction's time."""
         await self._session.execute(_AUDIT, audit_values(event, at=self.now))
         self._session.then.append(partial(self._metrics.audited.add, event.kind))
+
+    async def audit_all(self, events: Sequence[AuditEvent]) -> None:
+        """Record several things that happened, at least one."""
+        await self._session.execute_many(_AUDIT, [audit_values(event, at=self.now) for event in events])
+        for event in events:
+            self._session.then.append(partial(self._metrics.audited.add, event.kind))

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from auth_worker.context import AuthContext
-from auth_worker.handlers import open_link, sign_in
+from auth_worker.handlers import sign_in
 from auth_worker.legacy import open_session, upgrade
+from auth_worker.new_links import open_links
 from auth_worker.providers.base import Identity
 from auth_worker.providers.web import ProviderUnavailable
 from gateway import counting
@@ -409,12 +410,12 @@ async def test_device_that_begins_anew_has_one_link(
     stores: Stores, context: AuthContext, database_url: str
 ) -> None:
     """The older link ends, other devices and other households keep theirs, and a duplicate changes nothing."""
-    await open_link(asked(context, "old"), context)
-    await open_link(asked(context, "tablet", hardware="iPad16,1"), context)
-    await open_link(asked(context, "elsewhere", household_id="Sonos_2"), context)
+    await open_links([asked(context, "old")], context)
+    await open_links([asked(context, "tablet", hardware="iPad16,1")], context)
+    await open_links([asked(context, "elsewhere", household_id="Sonos_2")], context)
     await age(database_url)
     for _ in range(2):
-        await open_link(asked(context, "new"), context)
+        await open_links([asked(context, "new")], context)
 
     assert [LinkState.EXPIRED, *[LinkState.REQUESTED] * 3] == await states(
         stores, "old", "tablet", "elsewhere", "new"
@@ -436,9 +437,9 @@ async def test_older_link_stays_where_the_order_is_in_doubt(
 ) -> None:
     """A request that was sent twice, an event that comes late, and devices that look alike end nobody's link."""
     first = {name: value for name, value in changes.items() if name != "asked_at"}
-    await open_link(asked(context, "old", **first), context)
+    await open_links([asked(context, "old", **first)], context)
     await age(database_url, seconds)
-    await open_link(asked(context, "new", **changes), context)
+    await open_links([asked(context, "new", **changes)], context)
 
     assert [LinkState.REQUESTED] * 2 == await states(stores, "old", "new")
 
@@ -458,6 +459,6 @@ async def test_link_that_somebody_signed_in_to_stays(
         expires_at=4_000_000_000,
     )
     await insert_link(stores.auth, mine)
-    await open_link(asked(worker, "new"), worker)
+    await open_links([asked(worker, "new")], worker)
 
     assert [LinkState.AUTHENTICATED, LinkState.REQUESTED] == await states(stores, mine.link_id, "new")

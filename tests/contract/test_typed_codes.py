@@ -7,7 +7,7 @@ import pytest
 
 from auth_worker.codes import enter_code
 from auth_worker.context import AuthContext
-from auth_worker.handlers import open_link
+from auth_worker.new_links import open_links
 from shared.domain.link import LinkState
 from shared.messages import CodeEntered, LinkRequested
 from shared.storage.codes import EntryOutcome, TypedCode
@@ -98,7 +98,7 @@ async def test_second_link_of_one_name_fails(stores: Stores, context: AuthContex
             page_code=link_id.encode(),
         )
         for _ in range(2):
-            await open_link(requested, context)
+            await open_links([requested], context)
     await enter_code(entered(1, "typed-1"), context)
     first, second = await stores.read.poll("link-1"), await stores.read.poll("link-2")
     view = await stores.read.code_entry("entry-1")

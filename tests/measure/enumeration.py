@@ -22,7 +22,8 @@ import msgspec
 
 from auth_worker.__main__ import open_context
 from auth_worker.context import AuthContext
-from auth_worker.handlers import open_link, sign_in
+from auth_worker.handlers import sign_in
+from auth_worker.new_links import open_links
 from deploy import accounts, embedded
 from gateway import counting
 from shared import bootstrap
@@ -82,10 +83,8 @@ async def measure(context: AuthContext, tries: int) -> Measured:
     for number in range(tries):
         if number % (LINK_TRIES // 2) == 0:
             link_id = f"link-{number}"
-            await open_link(
-                LinkRequested(service="default", link_id=link_id, lifetime=3600, household_id="Sonos_1"),
-                context,
-            )
+            asked = LinkRequested(service="default", link_id=link_id, lifetime=3600, household_id="Sonos_1")
+            await open_links([asked], context)
         for name in random.sample([KNOWN, UNKNOWN], 2):
             message = _offer(context, link_id, f"{name}-{number}", name, f"wrong {number}")
             started = time.perf_counter()
