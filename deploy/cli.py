@@ -15,6 +15,7 @@ import token_worker.__main__ as token_worker
 from deploy import accounts as local_accounts
 from deploy import embedded
 from deploy.account_commands import erase, export
+from deploy.audit_commands import audit
 from deploy.backup_commands import backup, restore
 from deploy.check.command import check
 from deploy.dead_commands import dead
@@ -243,6 +244,7 @@ accounts.add_command(erase)
 main.add_command(grants)
 main.add_command(dead)
 main.add_command(webhook)
+main.add_command(audit)
 main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)

@@ -9,7 +9,7 @@ from shared.admin import Admin
 from shared.bus.base import Bus
 from shared.context import SystemClock, SystemRandom
 from shared.settings import Settings
-from token_worker import retention
+from token_worker import auditing, retention
 from token_worker.context import TokenContext
 from token_worker.handlers import HANDLERS
 from token_worker.minting import Mint
@@ -43,10 +43,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def work(settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event) -> None:
-    """Handle events of a bus that is open already, and delete what has expired."""
+    """Handle events of a bus that is open already, seal the audit log, and delete what has expired."""
     async with open_context(settings, bus, admin) as context, asyncio.TaskGroup() as tasks:
         await bootstrap.wait_for_store("token_worker", context, stop=stop)
         tasks.create_task(retention.run(context, stop=stop))
+        tasks.create_task(auditing.run(context, stop=stop))
         tasks.create_task(worker.run(HANDLERS, context, stop=stop, prefetch=settings.prefetch))
 
 

@@ -124,11 +124,13 @@ BEGIN
   -- Retention passes over rows that are locked; for that PostgreSQL wants the right to change any one column.
   GRANT UPDATE (version) ON sessions, visits TO latchkey_token_worker;
   GRANT UPDATE (expires_at) ON upgrades TO latchkey_token_worker;
-  GRANT INSERT ON audit_events TO latchkey_token_worker;
   -- Retention locks the rows it is about to delete, for which PostgreSQL wants a right to change them.
   GRANT SELECT, DELETE ON typed_codes, code_entries, sign_in_tries, known_places, notices, told_ends TO latchkey_token_worker;
   GRANT UPDATE (expires_at) ON typed_codes, code_entries, sign_in_tries, known_places, notices, told_ends TO latchkey_token_worker;
   GRANT INSERT ON notices TO latchkey_token_worker;
+  -- The audit log is sealed by whoever has the key for it, and shortened when it is old.
+  GRANT SELECT, INSERT, DELETE ON audit_events TO latchkey_token_worker;
+  GRANT SELECT, INSERT ON audit_seals TO latchkey_token_worker;
 END
 $$;
 

@@ -195,5 +195,7 @@ class RetentionSettings(Section):
     """Seconds an expired link is kept, to tell afterwards what happened."""
     notices: Seconds = 90 * 86400
     """Seconds for which it is kept what the webhook tells, and told again where nobody took it."""
+    audit: Seconds = 730 * 86400
+    """Seconds an event of the audit log is kept."""
     interval: Seconds = 60
     """Seconds between two rounds of deletion."""

@@ -21,6 +21,7 @@ from shared.domain.grant import Grant
 from shared.domain.link import Link, Standing
 from shared.domain.notice import Notice
 from shared.domain.revocation import Selection
+from shared.storage.audits import AuditChain
 from shared.storage.codes import CodeReads, CodeTransaction
 from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 from shared.storage.lifecycle import LifecycleTransaction
@@ -315,7 +316,7 @@ class AuthTransaction(
         ...
 
 
-class TokenTransaction(LinkTransaction, NoticeWrites, HouseholdErasure, FirstUses, Protocol):
+class TokenTransaction(LinkTransaction, NoticeWrites, AuditChain, HouseholdErasure, FirstUses, Protocol):
     """What token_worker may do."""
 
     async def grant(self, grant_id: str) -> Grant | None:

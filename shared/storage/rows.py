@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, RowMapping, Table
 
 from shared.domain.account import Account, AccountStatus, AccountTier
+from shared.domain.audit_chain import content_digest
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.notice import Notice, NoticeKind
@@ -374,6 +375,7 @@ def notice_from(row: Found) -> Notice:
 
 def audit_values(event: AuditEvent, *, at: int) -> Values:
     """Return the row of `audit_events` that says *event*; the detail is JSON, since SQLite has no type for it."""
+    detail = json.dumps(event.detail, sort_keys=True)
     return {
         "at": at,
         "kind": event.kind,
@@ -382,5 +384,6 @@ def audit_values(event: AuditEvent, *, at: int) -> Values:
         "account_id": event.account_id,
         "grant_id": event.grant_id,
         "household_id": event.household_id,
-        "detail": json.dumps(event.detail, sort_keys=True),
+        "detail": detail,
+        "content_digest": content_digest(event.household_id, detail),
     }

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0010"
+VERSION = "0011"
 """The last migration this code was written for. Revisions are numbered, so that a newer database can be told from an older."""
 
 metadata = MetaData(
@@ -323,4 +323,17 @@ audit_events = Table(
     Column("grant_id", Text),
     Column("household_id", Text),
     Column("detail", Text, nullable=False),
+    Column("content_digest", Text),
+)
+
+# Of no service: the audit log is one.
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("seal_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_event_id", BigInteger, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("signature", Text, nullable=False),
 )

@@ -12,6 +12,7 @@ from shared.domain.grant import Grant
 from shared.domain.revocation import Selection
 from shared.metrics import Metrics
 from shared.storage import selecting
+from shared.storage.audit_transaction import SqlAuditChain
 from shared.storage.base import Changes, Conflict, Holders, SealedPair, TokenStore, TokenTransaction, Vitals
 from shared.storage.bulk import swap_all, upsert_all
 from shared.storage.direct import AskPlainly
@@ -88,7 +89,7 @@ _DELETE_LINKS = _oldest(links.c.link_id, links.c.expires_at)
 
 
 class SqlTokenTransaction(
-    SqlNoticeWrites, SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction, TokenTransaction
+    SqlNoticeWrites, SqlAuditChain, SqlHouseholdErasure, SqlFirstUses, SqlLinkTransaction, TokenTransaction
 ):
     """See the port."""
 

@@ -91,7 +91,8 @@ RIGHTS: dict[str, dict[str, set[str]]] = {
         "sign_in_tries": {"SELECT", "DELETE"},
         "known_places": {"SELECT", "DELETE"},
         "notices": {"SELECT", "INSERT", "DELETE"},
-        "audit_events": {"INSERT"},
+        "audit_events": {"SELECT", "INSERT", "DELETE"},
+        "audit_seals": {"SELECT", "INSERT"},
     },
 }
 """Role -> table -> what it may do to the table as a whole."""
