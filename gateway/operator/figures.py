@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.domain.facts import Facts
+from shared.domain.sight import Sight
 from shared.domain.stops import WORKS, Story
-from shared.domain.timeline import STAGES
+from shared.domain.timeline import STAGES, Trail
 from shared.storage.timelines import Reached
 
 
@@ -54,6 +56,19 @@ class Column:
     label: str
     requested: int
     used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """How long people waited for a worker, by the last links; whole seconds, by two clocks."""
+
+    name: str
+    times: int
+    half: int
+    """Half of them waited no longer."""
+    longest: int
+    waiting: int
+    """Links that wait right now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +127,41 @@ def causes(stories: Sequence[Story]) -> tuple[Cause, ...]:
             last=told[0].trail.link.link_id,
         )
         for told in found
+    )
+
+
+def lags(trails: Sequence[Trail]) -> tuple[Lag, ...]:
+    """Return how long people waited for each worker."""
+    found = {
+        "auth_worker, from signing in until it is judged": [
+            _wait(facts, Sight.SENT, next((event.at for event in facts.judged), None))
+            for facts in map(Facts, trails)
+        ],
+        "token_worker, from allowing until the token": [
+            _wait(facts, Sight.ALLOWED, facts.linked_at if facts.did("link.linked") else None)
+            for facts in map(Facts, trails)
+        ],
+    }
+    return tuple(_lag(name, [wait for wait in waits if wait is not None]) for name, waits in found.items())
+
+
+def _wait(facts: Facts, begin: Sight, end: int | None) -> int | None:
+    """Return how long it took, -1 if it goes on, and None if there is nothing to wait for (any more)."""
+    if not facts.saw(begin):
+        return None
+    if end is None:
+        return -1 if facts.is_open else None
+    return max(0, end - facts.seen[begin].first_at)
+
+
+def _lag(name: str, waits: Sequence[int]) -> Lag:
+    over = sorted(wait for wait in waits if wait >= 0)
+    return Lag(
+        name=name,
+        times=len(over),
+        half=over[(len(over) - 1) // 2] if over else 0,
+        longest=over[-1] if over else 0,
+        waiting=len(waits) - len(over),
     )
 
 

@@ -24,6 +24,8 @@ MOST_COUNTED = 50_000
 """Links in the funnel: the last ones of the window."""
 MOST_STOPPED = 300
 """Links whose reason is looked for: the last that did not get through."""
+MOST_TIMED = 100
+"""Links by which it is told how long workers take: the last ones."""
 LONGEST_NAME = 300
 """Characters of what is looked up."""
 
@@ -61,6 +63,7 @@ class OperatorPage:
         store, now = self._context.store, self._context.clock.now()
         since = window.begins(now)
         reached = await store.funnel(since=since, span=window.span, most=MOST_COUNTED)
+        latest = await store.trails(await store.latest(since=since, most=MOST_TIMED))
         await self._context.metrics.look()
         stopped = await lookup.told(await store.unfinished(since=since, most=MOST_STOPPED), store)
         values = {
@@ -73,6 +76,7 @@ class OperatorPage:
             "causes": figures.causes(stopped),
             "looked_at": len(stopped),
             "is_cut": sum(each.links for each in reached) >= MOST_COUNTED,
+            "lags": figures.lags(latest),
             "readings": readings.of(self._context.metrics),
         }
         return _page("overview.html", values)

@@ -70,7 +70,7 @@ STOPS = (
         "not_used",
         lambda facts: facts.saw(Sight.DELIVERED),
         "Sonos was given the token, and no call with it came",
-        'The first authenticated call. The Sonos app says "wasn\'t added. Something went wrong" now.',
+        'The first authenticated call. Where it stays away, the Sonos app says "wasn\'t added. Something went wrong".',
         "Sonos took the token and gave up. Run `latchkey check PUBLIC-URL/smapi`: it names what Sonos does not take. What remains is on "
         "Sonos's side of it: strings and presentation map that are not uploaded, an endpoint in the portal that is not this one, or a "
         "content endpoint that answers the first getMetadata with a fault.",

@@ -95,9 +95,8 @@ _USED = (
     .where(link_sightings.c.link_id == _RECENT.c.link_id, link_sightings.c.sight == Sight.USED.value)
     .exists()
 )
-_UNFINISHED = (
-    select(_RECENT.c.link_id).where(~_USED).order_by(_RECENT.c.requested_at.desc(), _RECENT.c.link_id)
-)
+_LATEST = select(_RECENT.c.link_id).order_by(_RECENT.c.requested_at.desc(), _RECENT.c.link_id)
+_UNFINISHED = _LATEST.where(~_USED)
 
 
 class SqlTimelineReads(TimelineReads):
@@ -127,6 +126,11 @@ class SqlTimelineReads(TimelineReads):
         """Return how far links came that were asked for from *since* on."""
         rows: Sequence[Any] = await fetch(self._engine, _FUNNEL, {"since": since, "span": span, "most": most})
         return tuple(Reached(begins=row[0], stage=row[1], links=row[2]) for row in rows)
+
+    async def latest(self, *, since: int, most: int) -> tuple[str, ...]:
+        """Return the ids of links, the last first."""
+        rows = await fetch(self._engine, _LATEST, {"since": since, "most": most})
+        return tuple(row[0] for row in rows)
 
     async def unfinished(self, *, since: int, most: int) -> tuple[str, ...]:
         """Return the ids of links whose token was never used, the last first."""

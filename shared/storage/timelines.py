@@ -38,8 +38,12 @@ class TimelineReads(Protocol):
         """Return how far links came that were asked for from *since* on, by spans of *span* seconds; of the last *most* links."""
         ...
 
+    async def latest(self, *, since: int, most: int) -> tuple[str, ...]:
+        """Return the ids of links asked for from *since* on, the last first."""
+        ...
+
     async def unfinished(self, *, since: int, most: int) -> tuple[str, ...]:
-        """Return the ids of links asked for from *since* on whose token was never used, the last first."""
+        """Return the ids of those among the last *most* whose token was never used, the last first."""
         ...
 
 

@@ -159,3 +159,4 @@ async def test_the_funnel_counts_how_far_links_came(stores: Stores) -> None:
     assert Reached(begins=hour + 3600, stage=6, links=1) in last
     assert 3 == sum(each.links for each in last)
     assert ("e", "f", "d", "c", "a", "b") == await stores.read.unfinished(since=hour, most=100)
+    assert ("e", "f", "g", "d", "c", "a", "b") == await stores.read.latest(since=hour, most=100)

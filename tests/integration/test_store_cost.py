@@ -76,6 +76,7 @@ async def _everything(url: str) -> None:
         await stores.read.link_named(["typed-1"])
         await stores.read.funnel(since=0, span=3600, most=10)
         await stores.read.unfinished(since=0, most=10)
+        await stores.read.latest(since=0, most=10)
 
 
 async def test_every_look_up_has_an_index_on_postgresql(postgres_url: str) -> None:

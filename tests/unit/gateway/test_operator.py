@@ -8,8 +8,9 @@ from gateway.operator import figures, plots, readings
 from gateway.operator.figures import WINDOWS
 from gateway.operator.page import _with_code
 from shared.domain.link import Device, Link, LinkState
+from shared.domain.sight import Sight, Sighting
 from shared.domain.stops import story
-from shared.domain.timeline import STAGES, Trail
+from shared.domain.timeline import STAGES, Happened, Trail
 from shared.metrics import Metrics
 from shared.storage.timelines import Reached
 
@@ -71,6 +72,33 @@ def test_causes_are_counted() -> None:
     found = figures.causes([story(trail(each)) for each in (declined, opened, LINK, again)])
 
     assert [(2, "link-1"), (1, "link-3")] == [(cause.links, cause.last) for cause in found]
+
+
+def seen(sight: Sight, at: int) -> Sighting:
+    return Sighting(
+        link_id="link-1", service="default", observer="g", sight=sight, times=1, first_at=at, last_at=at
+    )
+
+
+def test_waiting_for_workers() -> None:
+    """From what a gateway saw until a worker did its part; who still waits is counted apart, who gave up not at all."""
+    live = replace(LINK, expires_at=NOW + 100)
+    judged = Happened(at=NOW - 30, kind="login.authenticated")
+    minted = Happened(at=NOW - 2, kind="link.linked")
+    sent, allowed = seen(Sight.SENT, NOW - 40), seen(Sight.ALLOWED, NOW - 1)
+    auth, token = figures.lags(
+        [
+            replace(trail(live), sightings=(sent, allowed), happened=(judged, minted)),
+            replace(trail(live), sightings=(seen(Sight.SENT, NOW - 31), allowed), happened=(judged,)),
+            replace(trail(live), sightings=(sent,)),
+            replace(trail(LINK), sightings=(sent,)),
+            trail(live),
+        ]
+    )
+
+    assert (2, 1, 10, 1) == (auth.times, auth.half, auth.longest, auth.waiting)
+    assert (1, 0, 0, 1) == (token.times, token.half, token.longest, token.waiting)
+    assert [(0, 0), (0, 0)] == [(lag.times, lag.waiting) for lag in figures.lags([])]
 
 
 def test_a_plot_is_drawn_to_scale() -> None:
