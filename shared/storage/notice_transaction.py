@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select, true, update
+from sqlalchemy import bindparam, select, update
 
 from shared.domain.notice import Notice
 from shared.storage.notices import NoticeTelling, NoticeWrites
@@ -11,13 +11,11 @@ from shared.storage.schema import notices
 from shared.storage.session import Session
 
 _ONE = select(notices).where(notices.c.notice_id == bindparam("notice_id"))
-_LATEST = {
-    only_untold: select(notices)
-    .where(notices.c.due_at.is_not(None) if only_untold else true())
-    .order_by(notices.c.at.desc(), notices.c.notice_id)
-    .limit(bindparam("limit"))
-    for only_untold in (False, True)
-}
+# What comes last is kept longest; of what waits, the next is told first.
+_LATEST = select(notices).order_by(notices.c.expires_at.desc()).limit(bindparam("limit"))
+_UNTOLD = (
+    select(notices).where(notices.c.due_at.is_not(None)).order_by(notices.c.due_at).limit(bindparam("limit"))
+)
 _DUE = (
     select(notices)
     .where(notices.c.due_at <= bindparam("now"))
@@ -51,8 +49,8 @@ class SqlNoticeTelling(NoticeTelling):
         return None if row is None else notice_from(row)
 
     async def notices(self, *, only_untold: bool, limit: int) -> Sequence[Notice]:
-        """Return the latest notices."""
-        rows = await self._session.execute(_LATEST[only_untold], {"limit": limit})
+        """Return notices."""
+        rows = await self._session.execute(_UNTOLD if only_untold else _LATEST, {"limit": limit})
         return [notice_from(row) for row in rows.mappings()]
 
     async def claim_notices(self, *, seconds: int, limit: int) -> Sequence[Notice]:

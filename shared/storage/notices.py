@@ -22,7 +22,7 @@ class NoticeTelling(Protocol):
         ...
 
     async def notices(self, *, only_untold: bool, limit: int) -> Sequence[Notice]:
-        """Return the latest notices, the last one first."""
+        """Return the latest notices, the last one first; or those that nobody took yet, the next one first."""
         ...
 
     async def claim_notices(self, *, seconds: int, limit: int) -> Sequence[Notice]:
