@@ -25,6 +25,12 @@ data_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of an embedded installation, instead of LATCHKEY_DATABASE_URL and the like.",
 )
+public_url_option = click.option(
+    "--public-url",
+    envvar="LATCHKEY_PUBLIC_URL",
+    metavar="URL",
+    help="With --data: the one that `latchkey up` was given; better in LATCHKEY_PUBLIC_URL.",
+)
 service_option = click.option("--service", default="default", show_default=True, help="Which Sonos service.")
 
 
@@ -42,18 +48,18 @@ def explained(command: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]
     return run
 
 
-def settings_of(data: Path | None) -> Settings:
-    """Return the settings of an embedded installation, or those of the environment.
+def settings_of(data: Path | None, public_url: str | None = None) -> Settings:
+    """Return the settings of an embedded installation, which does not know its public address, or those of the environment.
 
     Raises:
         SettingsError: they cannot be used.
         ValueError: there is no installation in that folder.
     """
     if data is None:
-        return load()
+        return load() if public_url is None else load(public_url=public_url)
     if not (data / embedded.DATABASE).exists():
         raise ValueError(f"no installation in {data}; start one with `latchkey up --data {data}`")
-    return load(**embedded.settings_for(data, listen=DEFAULT_LISTEN, public_url=None))
+    return load(**embedded.settings_for(data, listen=DEFAULT_LISTEN, public_url=public_url))
 
 
 def known_service(settings: Settings, service: str) -> Settings:

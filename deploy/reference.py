@@ -150,7 +150,7 @@ def doctor_page() -> str:
         "",
         "```",
         "latchkey doctor --registered https://link.example.com/smapi --strings /etc/latchkey/sonos/strings.json",
-        "latchkey doctor --data /var/lib/latchkey       # everything in one process",
+        "LATCHKEY_PUBLIC_URL=https://link.example.com latchkey doctor --data /var/lib/latchkey    # everything in one process",
         "```",
         "",
         "Each line is *ok*, *warn* (it works, and will not always, or not safely), *wrong* (it does not work, or is not safe) or *skipped*, with what was seen; each finding comes",

@@ -10,7 +10,7 @@ from deploy.doctor import render
 from deploy.doctor.look import look
 from deploy.doctor.seen import Told
 from deploy.doctor.table import lines
-from deploy.options import data_option, explained, settings_of
+from deploy.options import data_option, explained, public_url_option, settings_of
 from deploy.sonos import strings as texts
 from shared import logs
 
@@ -48,6 +48,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write everything as JSON.",
 )
+@public_url_option
 @data_option
 @explained
 def doctor(
@@ -58,6 +59,7 @@ def doctor(
     replicas: int,
     ca_file: str | None,
     json_file: Path | None,
+    public_url: str | None,
     data: Path | None,
 ) -> None:
     """Look at this installation, with the settings of one of its processes, and say what is wrong and the way out.
@@ -73,7 +75,7 @@ def doctor(
         replicas=replicas,
         ca_file=ca_file,
     )
-    settings = settings_of(data)
+    settings = settings_of(data, public_url)
     logs.configure(level="error", format="console")
     progress = Console(stderr=True)
     with progress.status("") as status:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from deploy.options import data_option, explained, known_service, service_option, settings_of
+from deploy.options import (
+    data_option,
+    explained,
+    known_service,
+    public_url_option,
+    service_option,
+    settings_of,
+)
 from deploy.sonos import export as work
 from deploy.sonos import player as players
 from deploy.sonos import portal, strings, versions
@@ -38,6 +45,7 @@ def sonos() -> None:
 )
 @_url_option
 @service_option
+@public_url_option
 @data_option
 @explained
 def export(
@@ -47,6 +55,7 @@ def export(
     own_map: Path | None,
     url: str | None,
     service: str,
+    public_url: str | None,
     data: Path | None,
 ) -> None:
     """Write into FOLDER what Sonos wants: texts in its twelve languages, presentation map, manifest, and a checklist.
@@ -56,7 +65,7 @@ def export(
 
     Example:  latchkey sonos export /etc/latchkey/sonos --strings catalogue.json
     """
-    settings = known_service(settings_of(data), service)
+    settings = known_service(settings_of(data, public_url), service)
     own = Own(
         texts=strings.read(own_texts.read_bytes()) if own_texts else {},
         presentation_map=work.checked_map(own_map.read_bytes()) if own_map else EMPTY_MAP,
@@ -88,6 +97,7 @@ def export(
 @click.option("--remove", is_flag=True, help="Take the service with this id off the player instead.")
 @_url_option
 @service_option
+@public_url_option
 @data_option
 @explained
 def register(
@@ -99,6 +109,7 @@ def register(
     more: tuple[str, ...],
     url: str | None,
     service: str,
+    public_url: str | None,
     data: Path | None,
     remove: bool,
 ) -> None:
@@ -106,7 +117,7 @@ def register(
 
     Example:  latchkey sonos register 192.168.1.20 --export /etc/latchkey/sonos
     """
-    settings = known_service(settings_of(data), service)
+    settings = known_service(settings_of(data, public_url), service)
     where = players.player(player)
     if sid != OTHER_SID and not FIRST_SID <= sid <= LAST_SID:
         raise ValueError(f"--sid {sid}: players take {FIRST_SID} to {LAST_SID}, and {OTHER_SID}")

@@ -190,6 +190,15 @@ def test_which_dead_letters_is_said_once(arguments: tuple[str, ...]) -> None:
     assert "`latchkey dead list`, or --all" in result.output
 
 
+def test_embedded_installation_is_told_its_public_address(data: Path, tmp_path: Path) -> None:
+    """What Sonos is given has the address that people reach, not the one where the process listens."""
+    told = ("--public-url", "https://link.example.com")
+    result = run("sonos", "export", str(tmp_path / "sonos"), "--data", str(data), *told)
+
+    assert 0 == result.exit_code
+    assert "`https://link.example.com/smapi`" in (tmp_path / "sonos" / "checklist.md").read_text()
+
+
 def test_dead_letters_of_an_embedded_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are inside the process; the message says where else to look."""
     for name, value in embedded.settings_for(tmp_path, listen="127.0.0.1:1", public_url=None).items():
