@@ -21,6 +21,8 @@ AGAIN_SECONDS = 0.2
 """Between two tries; Sonos waits longer, people do not."""
 CALL_SECONDS = 20.0
 """Sonos's own patience."""
+PERSON_SECONDS = 60.0
+"""A person's, who looks at a page that says "One moment" and would only make it longer by beginning again."""
 OWN = "Continue with Own"
 MAY_PASS = {"Server.ServiceUnavailable", "Client.NOT_LINKED_RETRY"}
 """Faults that ask to come again, and end nothing."""
@@ -138,7 +140,7 @@ class Household:
         async with Person() as person:
             while True:
                 try:
-                    async with asyncio.timeout(CALL_SECONDS):
+                    async with asyncio.timeout(PERSON_SECONDS):
                         # The public address is one gateway's; people come through whichever is there.
                         path = link.reg_url.split("/", 3)[3]
                         page = await sign_in_page(person, f"{next(self._gateways)}/{path}")
