@@ -85,13 +85,17 @@ docs: $(VENV)/.ready ## Make the reference pages of settings, commands, faults a
 constraints: $(VENV)/.ready ## Take the newest allowed versions of all packages into constraints*.txt
 	$(LOCK) --upgrade --build-deps-for=editable --output-file=constraints.txt pyproject.toml
 	$(LOCK) --upgrade --build-deps-for=editable --constraint=constraints.txt --extra=dev --output-file=constraints-dev.txt pyproject.toml
+	$(LOCK) --upgrade --output-file=constraints-site.txt docs/site.in
+
+site: $(VENV)-site/.ready ## Make the documentation's pages for the web, in the folder site
+	$(VENV)-site/bin/zensical build --config-file zensical.toml --clean
 
 sbom: $(VENV)/.ready ## Write the bill of materials of this version to dist/sbom.json, in the form of CycloneDX
 	mkdir -p dist
 	$(BIN)/python -m deploy.bill constraints.txt > dist/sbom.json
 
 clean: ## Remove what was built and cached; nobody's data is among it
-	rm -rf $(VENV) build dist *.egg-info .*_cache .hypothesis test-artifacts
+	rm -rf $(VENV) $(VENV)-site site build dist *.egg-info .*_cache .hypothesis test-artifacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two stamps, since trying Latchkey out shall not wait for a browser driver. Whoever has .ready has .runtime too.
@@ -104,6 +108,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt constraints-dev.txt | $(BIN)/pyth
 	$(PIP) install --require-hashes --requirement constraints-dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.runtime $@
+
+$(VENV)-site/.ready: constraints-site.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)-site
+	$(VENV)-site/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --requirement constraints-site.txt
+	@touch $@
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || tests/services/install.sh python

@@ -15,7 +15,10 @@ from deploy.check.report import EVERY
 from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import HELP, main
 from deploy.doctor import table as doctor
+from gateway.front_door import KEPT, KEPT_UNLESS_SET
+from gateway.operations import OPERATIONS
 from gateway.smapi.faults import FAULTS
+from gateway.smapi.methods import METHODS
 from shared.metrics import Counted, Level, Metrics, Timed
 from shared.settings import PREFIX, Settings
 
@@ -30,6 +33,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "faults.md": faults_page(),
+        "methods.md": methods_page(),
         "check.md": checks_page(),
         "doctor.md": doctor_page(),
         "metrics.md": metrics_page(),
@@ -111,6 +115,36 @@ def metrics_page() -> str:
 
 
 _KINDS = {Counted: "counter", Timed: "histogram", Level: "gauge"}
+
+
+def methods_page() -> str:
+    """Return the page of every SMAPI method: which are ours, what each of them does, and what becomes of the others."""
+    lines = [
+        "# SMAPI methods",
+        "",
+        _NOTICE,
+        "Latchkey answers these by itself, at `POST /smapi` (`/smapi/SERVICE` where there are several). Its [faults](faults.md) are the same for all.",
+        "",
+        "| method | what it does | with `services.NAME.content` |",
+        "|---|---|---|",
+    ]
+    for name, operation in sorted(OPERATIONS.items()):
+        account = " ".join((operation.__doc__ or "").split("\n\n")[0].split())
+        kept = (
+            "the same"
+            if name in KEPT
+            else "the same; passed on by `pass_on`"
+            if name in KEPT_UNLESS_SET
+            else "passed on"
+        )
+        lines.append(f"| `{name}` | {account} | {kept} |")
+    others = ", ".join(f"`{name}`" for name in METHODS if name not in OPERATIONS)
+    lines += [
+        "",
+        f"All others are checked for their token and passed on to the service's own endpoint: {others}, and whatever else Sonos may call. Without one, they are",
+        "answered with `Client.MethodNotSupported`.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def checks_page() -> str:

@@ -29,8 +29,8 @@ def test_licences_go_together() -> None:
 
 
 def test_every_package_is_locked_by_hash() -> None:
-    """In both lock files."""
-    for name in ("constraints.txt", "constraints-dev.txt"):
+    """In all lock files."""
+    for name in ("constraints.txt", "constraints-dev.txt", "constraints-site.txt"):
         text = (ROOT / name).read_text()
         pins = re.findall(r"^[a-z0-9._-]+(?:\[[a-z,]+\])?==.*$", text, re.MULTILINE)
 
