@@ -25,6 +25,8 @@ from tests.services.postgres import PostgresServer, aside
 from tests.services.rabbit import RabbitServer
 
 _NAP = 0.05
+_AT_WORK = ("worker started", "latchkey consuming")
+"""What a worker has logged when its queues are its own."""
 _PATIENCE = 60
 
 
@@ -70,10 +72,10 @@ class Bed:
         return int(self.system.gateways[-1].rpartition(":")[2])
 
     async def start_worker(self, module: str, *, name: str = "") -> Process:
-        """Start a worker beside the load, and wait until it is at work."""
+        """Start a worker beside the load, and wait until messages reach it."""
         process = self.system.start(name or module, ("-m", module))
         async with asyncio.timeout(_PATIENCE):
-            while "worker started" not in process.log.read_text():
+            while not all(word in process.log.read_text() for word in _AT_WORK):
                 self.system.expect_alive()
                 await asyncio.sleep(_NAP)
         self.place(name or module, [process.popen.pid], self.other_cores)
