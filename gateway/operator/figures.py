@@ -60,7 +60,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """How long people waited for a worker, by the last links; whole seconds, by two clocks."""
+    """How long people waited for a worker, from what a gateway saw until its part was done; whole seconds, by two clocks."""
 
     name: str
     times: int
@@ -133,11 +133,11 @@ def causes(stories: Sequence[Story]) -> tuple[Cause, ...]:
 def lags(trails: Sequence[Trail]) -> tuple[Lag, ...]:
     """Return how long people waited for each worker."""
     found = {
-        "auth_worker, from signing in until it is judged": [
+        "auth_worker, to judge": [
             _wait(facts, Sight.SENT, next((event.at for event in facts.judged), None))
             for facts in map(Facts, trails)
         ],
-        "token_worker, from allowing until the token": [
+        "token_worker, to mint": [
             _wait(facts, Sight.ALLOWED, facts.linked_at if facts.did("link.linked") else None)
             for facts in map(Facts, trails)
         ],

@@ -309,6 +309,12 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
         assert await read.provider_metadata(METADATA.provider)
         assert await read.account_of(service="default", provider="local", subject="zoë")
         await read.guesses(browser=ENTRY.browser, network=ENTRY.network)
+        await read.trails([LINK.link_id])
+        await read.links_of(LINK.household_id, limit=10)
+        await read.link_named(["typed-1"])
+        await read.funnel(since=0, span=3600, most=10)
+        await read.unfinished(since=0, most=10)
+        await read.latest(since=0, most=10)
 
     assert () == systems
     assert entry is not None
