@@ -12,10 +12,13 @@ from shared.storage.session import Session
 
 _ONE = select(notices).where(notices.c.notice_id == bindparam("notice_id"))
 # What comes last is kept longest; of what waits, the next is told first.
-_LATEST = select(notices).order_by(notices.c.expires_at.desc()).limit(bindparam("limit"))
-_UNTOLD = (
-    select(notices).where(notices.c.due_at.is_not(None)).order_by(notices.c.due_at).limit(bindparam("limit"))
+_LATEST = (
+    select(notices)
+    .where(notices.c.expires_at > bindparam("now"))
+    .order_by(notices.c.expires_at.desc())
+    .limit(bindparam("limit"))
 )
+_UNTOLD = select(notices).where(notices.c.due_at > 0).order_by(notices.c.due_at).limit(bindparam("limit"))
 _DUE = (
     select(notices)
     .where(notices.c.due_at <= bindparam("now"))
@@ -50,7 +53,8 @@ class SqlNoticeTelling(NoticeTelling):
 
     async def notices(self, *, only_untold: bool, limit: int) -> Sequence[Notice]:
         """Return notices."""
-        rows = await self._session.execute(_UNTOLD if only_untold else _LATEST, {"limit": limit})
+        statement, now = (_UNTOLD, {}) if only_untold else (_LATEST, {"now": self._session.now})
+        rows = await self._session.execute(statement, {"limit": limit, **now})
         return [notice_from(row) for row in rows.mappings()]
 
     async def claim_notices(self, *, seconds: int, limit: int) -> Sequence[Notice]:
