@@ -22,6 +22,7 @@ from deploy.dead_commands import dead
 from deploy.definitions_command import command as definitions
 from deploy.doctor.command import doctor
 from deploy.grant_commands import grants
+from deploy.key_commands import keys
 from deploy.link_commands import links
 from deploy.options import DEFAULT_LISTEN, known_service
 from deploy.options import data_option as _data
@@ -30,8 +31,7 @@ from deploy.options import service_option as _service
 from deploy.options import settings_of as _settings
 from deploy.sonos.command import sonos
 from deploy.webhook_commands import webhook
-from shared import bootstrap, keys
-from shared.context import SystemRandom
+from shared import bootstrap
 from shared.domain.account import AccountStatus
 from shared.settings import PREFIX, Settings, load
 
@@ -133,38 +133,6 @@ def migrate(data: Path | None) -> None:
     click.echo(f"the database has the schema of this version ({head})")
 
 
-@main.group(name="keys")
-def keys_group() -> None:
-    """Make the keys that the three services share."""
-
-
-@keys_group.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@_explained
-def create(folder: Path) -> None:
-    """Write one key file per role into FOLDER; give each process its own and public.json.
-
-    Example:  latchkey keys create /etc/latchkey/keys
-    """
-    for path in keys.write(keys.create(SystemRandom().token_bytes), folder):
-        click.echo(f"wrote {path}")
-
-
-@keys_group.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@_explained
-def complete(folder: Path) -> None:
-    """Add to the key files in FOLDER what this version needs and they lack; nothing else changes.
-
-    Example:  latchkey keys complete /etc/latchkey/keys
-    """
-    changed = keys.complete(SystemRandom().token_bytes, folder)
-    for path in changed:
-        click.echo(f"completed {path}")
-    if not changed:
-        click.echo("nothing is missing")
-
-
 @main.group()
 def accounts() -> None:
     """The accounts of this installation itself."""
@@ -241,6 +209,7 @@ def enable(name: str, service: str, data: Path | None) -> None:
 
 accounts.add_command(export)
 accounts.add_command(erase)
+main.add_command(keys)
 main.add_command(grants)
 main.add_command(dead)
 main.add_command(webhook)

@@ -28,10 +28,12 @@ from shared.keys import KeysError
 from shared.metrics import Metrics
 from shared.settings import Settings, SettingsError, load
 from shared.storage import inspection as storage_inspection
+from shared.storage import key_use as storage_key_use
 from shared.storage import sql
 from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore, Vitals
 from shared.storage.household import HouseholdRows, open_household_rows
 from shared.storage.inspection import DatabaseFacts
+from shared.storage.key_use import KeyUse
 from shared.storage.schema import VERSION
 from shared.storage.version import current
 
@@ -136,6 +138,16 @@ async def inspect_database(settings: Settings) -> DatabaseFacts:
         StoreUnavailable: it does not answer.
     """
     return await storage_inspection.inspect(_database(settings), pgbouncer=settings.database_pgbouncer)
+
+
+async def key_use(settings: Settings, *, signing: str, derivation: str, since: int) -> KeyUse:
+    """Count what still depends on keys that were used until *since*.
+
+    Raises:
+        StoreUnavailable: the database does not answer, or does not let us see the tables.
+    """
+    url, idle = _database(settings), settings.tokens.idle
+    return await storage_key_use.key_use(url, signing=signing, derivation=derivation, since=since, idle=idle)
 
 
 async def inspect_broker(settings: Settings) -> BrokerFacts:

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import msgspec
 from nacl.public import PrivateKey
@@ -150,6 +150,26 @@ def complete(random: RandomBytes, folder: Path) -> list[Path]:
     if not gateway.content:
         changed["gateway"] = msgspec.structs.replace(gateway, content=content)
     return [_replace(folder / f"{name}.json", keys) for name, keys in changed.items()]
+
+
+def replace(folder: Path, change: Callable[[str, Any], msgspec.Struct]) -> list[Path]:
+    """Put new content in the place of all files of a folder, and return those that were changed.
+
+    Each file is replaced whole, the public one first: nobody can use a key before others can verify with it.
+
+    Args:
+        change: from a file's name in `FILES`, and what is in it, to what shall be.
+
+    Raises:
+        KeysError: a file is missing, not permitted or damaged; nothing was changed.
+    """
+    before = {name: read(folder, model) for name, model in reversed(FILES.items())}
+    after = {name: change(name, content) for name, content in before.items()}
+    return [
+        _replace(folder / f"{name}.json", content)
+        for name, content in after.items()
+        if content != before[name]
+    ]
 
 
 def write(keys: KeySet, folder: Path) -> list[Path]:
