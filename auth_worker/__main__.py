@@ -27,7 +27,7 @@ async def open_context(
     admin, public_keys = admin or Admin(), keys.read(settings.keys_dir, keys.PublicKeys)
     async with (
         bootstrap.open_auth_store(settings, admin.metrics) as store,
-        open_providers(settings, store, admin.metrics) as providers,
+        open_providers(settings, store, admin) as providers,
         open_app_tokens(settings.services, SystemClock()) as app_tokens,
         _open_webhook(settings) as teller,
     ):
@@ -41,6 +41,7 @@ async def open_context(
             random=SystemRandom(),
             health=admin.health,
             metrics=admin.metrics,
+            traces=admin.traces,
             providers=providers,
             app_tokens=app_tokens,
             webhook=teller,
@@ -60,7 +61,10 @@ async def _open_webhook(settings: Settings) -> AsyncIterator[Webhook | None]:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Handle events until *stop* is set."""
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
+    async with (
+        bootstrap.open_admin(settings, "auth_worker") as admin,
+        bootstrap.open_bus(settings, admin) as bus,
+    ):
         await work(settings, bus, admin, stop)
 
 

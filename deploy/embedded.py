@@ -41,7 +41,10 @@ def prepare(settings: Settings) -> None:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Run all three services until *stop* is set; with `demo`, the playground looks over their shoulders."""
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
+    async with (
+        bootstrap.open_admin(settings, "latchkey") as admin,
+        bootstrap.open_bus(settings, admin) as bus,
+    ):
         if not settings.demo:
             await _run(settings, stop, bus, admin, None)
             return

@@ -74,6 +74,7 @@ async def open_context(
             random=random,
             health=admin.health,
             metrics=admin.metrics,
+            traces=admin.traces,
             gateway_id=random_id(random),
             results=results,
             refreshes=SingleFlight(),
@@ -97,7 +98,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Answer requests until *stop* is set."""
     if settings.demo:
         log.warning("no playground here: `demo` is for embedded mode, `latchkey up --demo`")
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
+    async with (
+        bootstrap.open_admin(settings, "gateway") as admin,
+        bootstrap.open_bus(settings, admin) as bus,
+    ):
         await work(settings, bus, admin, stop)
 
 

@@ -16,6 +16,7 @@ from gateway.smapi.methods import METHODS
 from shared.bus.base import BusUnavailable
 from shared.domain import errors
 from shared.storage.base import StoreUnavailable
+from shared.traces import Span
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,10 @@ async def answer(asked: Asked, context: GatewayContext) -> Answered:
         return answered
     finally:
         seconds = context.clock.monotonic() - started
-        context.metrics.calls.observe(seconds, method if method in _METHODS else "other", outcome)
+        known = method if method in _METHODS else "other"
+        context.metrics.calls.observe(seconds, known, outcome)
+        if context.traces.is_on and outcome not in _UNTOLD:
+            context.traces.tell(_span(known, outcome, seconds, correlation_id))
         context.call_log.tell(
             method=method,
             outcome=outcome,
@@ -113,6 +117,19 @@ async def _answered(request: Request, asked: Asked, context: GatewayContext) -> 
         content_type=reply.content_type,
         rest=reply.rest,
         correlation_id=request.correlation_id,
+    )
+
+
+def _span(method: str, outcome: str, seconds: float, correlation_id: str) -> Span:
+    return Span(
+        name=f"smapi {method}",
+        side="server",
+        seconds=seconds,
+        outcome=outcome,
+        correlation_id=correlation_id,
+        # A poll belongs to what getAppLink began.
+        begins=method != "getDeviceAuthToken",
+        failed=outcome.startswith("Server."),
     )
 
 
@@ -142,6 +159,10 @@ def _fault(error: Exception, correlation_id: str) -> Fault:
 
 
 _METHODS = frozenset(METHODS)
+_UNTOLD = {fault.code for fault in faults.FAULTS if fault.code.startswith("Client.")} - {
+    faults.TokenRefreshRequired.code
+}
+"""Outcomes without a trace: what every waiting household gets every five seconds, and what anybody may send by the thousand."""
 _TOLD = {kind: fault() for kind, fault in FAULTS}
 # A fault of the table is the same each time, and so is its answer.
 _FAULTY: dict[Fault, Answered] = {

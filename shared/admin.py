@@ -18,6 +18,7 @@ from aiohttp import web
 from shared.health import Health, Report
 from shared.metrics import Metrics, Timed
 from shared.settings import is_loopback, split_address
+from shared.traces import NoTraces, Traces
 
 SHUTDOWN_SECONDS = 1
 """How long a probe's answer may take at the end."""
@@ -36,6 +37,7 @@ class Admin:
 
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=NoTraces)
     _open: dict[str, Page] = field(default_factory=dict)
     _pages: dict[str, Page] = field(default_factory=dict)
 
@@ -66,9 +68,9 @@ class Admin:
 
 
 @asynccontextmanager
-async def open_admin(address: str | None) -> AsyncIterator[Admin]:
+async def open_admin(address: str | None, traces: Traces | None = None) -> AsyncIterator[Admin]:
     """Open what a process shows, and serve it if it has an address for that."""
-    admin = Admin()
+    admin = Admin(traces=traces or NoTraces())
     if address is None:
         yield admin
         return

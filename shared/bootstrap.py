@@ -22,6 +22,7 @@ from shared.bus.base import Bus
 from shared.bus.inspection import BrokerFacts
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import open_rabbit
+from shared.bus.traced import traced
 from shared.context import Clock, SystemClock
 from shared.health import Health, remembered
 from shared.keys import KeysError
@@ -36,6 +37,7 @@ from shared.storage.inspection import DatabaseFacts
 from shared.storage.key_use import KeyUse
 from shared.storage.schema import VERSION
 from shared.storage.version import current
+from shared.traces import NoTraces, Traces
 
 UNUSABLE = 2
 """Exit status of a process that was told something it cannot work with."""
@@ -67,13 +69,13 @@ class _Workplace(Protocol):
 
 
 @asynccontextmanager
-async def open_bus(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Bus]:
+async def open_bus(settings: Settings, admin: Admin | None = None) -> AsyncIterator[Bus]:
     """Open the bus that the broker URL names."""
-    url = settings.broker_url.get_secret_value()
-    now = SystemClock().now
+    url, admin = settings.broker_url.get_secret_value(), admin or Admin()
+    now, metrics = SystemClock().now, admin.metrics
     if url.startswith("memory://"):
         async with MemoryBus(now=now, metrics=metrics) as bus:
-            yield bus
+            yield traced(bus, admin.traces)
     else:
         async with open_rabbit(
             url,
@@ -82,12 +84,22 @@ async def open_bus(settings: Settings, metrics: Metrics | None = None) -> AsyncI
             now=now,
             metrics=metrics,
         ) as rabbit:
-            yield rabbit
+            yield traced(rabbit, admin.traces)
 
 
-def open_admin(settings: Settings) -> AbstractAsyncContextManager[Admin]:
-    """Open what this process shows whoever runs it."""
-    return _open_admin(settings.admin_listen)
+@asynccontextmanager
+async def open_admin(settings: Settings, service: str) -> AsyncIterator[Admin]:
+    """Open what this process shows whoever runs it, and where its traces go."""
+    traces: Traces = NoTraces()
+    if settings.traces_url is not None:
+        from shared import otel  # noqa: PLC0415 - an extra, and large: only where it is wanted
+
+        traces = otel.to_collector(settings.traces_url, service, share=settings.traces_share)
+    try:
+        async with _open_admin(settings.admin_listen, traces) as admin:
+            yield admin
+    finally:
+        await traces.close()
 
 
 def open_read_store(settings: Settings) -> AbstractAsyncContextManager[ReadStore]:

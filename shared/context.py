@@ -11,6 +11,7 @@ from shared.health import Health
 from shared.keys import PublicKeys
 from shared.metrics import Metrics
 from shared.settings import Settings
+from shared.traces import NoTraces, Traces
 
 StoreT = TypeVar("StoreT")
 KeysT = TypeVar("KeysT")
@@ -69,6 +70,7 @@ class Context(Generic[StoreT, KeysT]):
     random: Random
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=NoTraces)
 
     def new_id(self) -> str:
         """Return 12 random characters of ``[a-z2-7]``, first a letter."""

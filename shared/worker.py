@@ -26,12 +26,14 @@ import structlog
 
 from shared import lines, wire
 from shared.bus.base import Bus, BusUnavailable, Delivery
+from shared.bus.traced import link_of
 from shared.domain.errors import Refusal
 from shared.health import Health, remembered
 from shared.merging import Merging, Shared
 from shared.messages import QUEUES, Event
 from shared.metrics import Metrics
 from shared.storage.base import Conflict, StoreUnavailable
+from shared.traces import CAUSE, Span, Traces
 from shared.wire import Batch, WireError
 
 MOST_ATTEMPTS = 8
@@ -71,6 +73,11 @@ class Workplace(Protocol):
     @property
     def metrics(self) -> Metrics:
         """Return where it counts what it does."""
+        ...
+
+    @property
+    def traces(self) -> Traces:
+        """Return where it tells what it did."""
         ...
 
 
@@ -274,6 +281,8 @@ class _Reader(Generic[ContextT]):
         error: Exception | None = None
         async with self._slots:
             started, attempt = time.monotonic(), object()
+            if len(events) == 1:
+                CAUSE.set((events[0].correlation_id, link_of(events[0])))
             self._at_work[attempt] = started
             try:
                 async with asyncio.timeout(self._deadline):
@@ -291,6 +300,8 @@ class _Reader(Generic[ContextT]):
         """Log how an event ended, and hand over what follows from it."""
         event, error, outcome = result.event, result.error, result.outcome(attempt)
         self._metrics.events.observe(result.seconds, event.kind, outcome)
+        if self._context.traces.is_on:
+            self._context.traces.tell(_span(result, outcome))
         if outcome == "done" and attempt == 1:
             # What nearly every line says.
             lines.info(
@@ -348,6 +359,18 @@ class _Reader(Generic[ContextT]):
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._stop.wait()
+
+
+def _span(result: _Result, outcome: str) -> Span:
+    return Span(
+        name=f"handle {result.event.kind}",
+        side="consumer",
+        seconds=result.seconds,
+        outcome=outcome,
+        correlation_id=result.event.correlation_id,
+        link_id=link_of(result.event),
+        failed=outcome in {"later", "buried"},
+    )
 
 
 async def _again_on_conflict(handle: Callable[[], Awaitable[None]]) -> None:

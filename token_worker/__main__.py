@@ -32,13 +32,17 @@ async def open_context(
             random=SystemRandom(),
             health=admin.health,
             metrics=admin.metrics,
+            traces=admin.traces,
             mint=Mint.of(own_keys, settings),
         )
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Handle events until *stop* is set."""
-    async with bootstrap.open_admin(settings) as admin, bootstrap.open_bus(settings, admin.metrics) as bus:
+    async with (
+        bootstrap.open_admin(settings, "token_worker") as admin,
+        bootstrap.open_bus(settings, admin) as bus,
+    ):
         await work(settings, bus, admin, stop)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from auth_worker.providers import audiobookshelf, http, jellyfin, local, oauth2, oidc, subsonic
 from auth_worker.providers.base import Provider, Surroundings
 from auth_worker.providers.web import Web
-from shared.metrics import Metrics
+from shared.admin import Admin
 from shared.settings import (
     AudiobookshelfProviderSettings,
     HttpProviderSettings,
@@ -20,6 +20,7 @@ from shared.settings import (
     SubsonicProviderSettings,
 )
 from shared.storage.base import AuthStore
+from shared.traces import CAUSE, Span
 
 Opener = Callable[[Any, Surroundings], AbstractAsyncContextManager[Provider]]
 
@@ -37,14 +38,26 @@ OPENERS: dict[type[ProviderSection], Opener] = {
 
 @asynccontextmanager
 async def open_providers(
-    settings: Settings, store: AuthStore, metrics: Metrics | None = None
+    settings: Settings, store: AuthStore, admin: Admin | None = None
 ) -> AsyncIterator[Mapping[str, Provider]]:
     """Open all providers, by name."""
-    counted = (metrics or Metrics()).providers
+    counted, traces = (admin or Admin()).metrics.providers, (admin or Admin()).traces
 
     def surroundings(name: str, web: Web) -> Surroundings:
         def tell(seconds: float, outcome: str) -> None:
             counted.observe(seconds, name, outcome)
+            correlation_id, link_id = CAUSE.get()
+            traces.tell(
+                Span(
+                    name=f"ask provider {name}",
+                    side="client",
+                    seconds=seconds,
+                    outcome=outcome,
+                    correlation_id=correlation_id,
+                    link_id=link_id,
+                    failed=outcome != "answered",
+                )
+            )
 
         return Surroundings(settings=settings, name=name, store=store, web=web.telling(tell))
 

@@ -42,6 +42,7 @@ async def get_device_auth_token(request: Request, context: GatewayContext) -> De
     # Another household than the one that asked is no reason to refuse it, since its id changes shape; but it is put on record.
     household = request.argument("householdId") or request.credentials.household_id or ""
     context.tally.saw(verified, Sight.DELIVERED, context.clock.now(), household)
+    context.traces.concerns(request.correlation_id, link.link_id)
     return pair
 
 

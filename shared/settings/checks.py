@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from shared.settings.app_checks import app_checks
@@ -127,6 +128,14 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
         (
             settings.admin_listen == settings.listen,
             f"{PREFIX}ADMIN_LISTEN: the public address is not for health and metrics; choose another port",
+        ),
+        (
+            settings.traces_url is not None and not ENDPOINT.fullmatch(settings.traces_url),
+            f"{PREFIX}TRACES_URL: write it like http://127.0.0.1:4318/v1/traces, without user, password and fragment",
+        ),
+        (
+            settings.traces_url is not None and find_spec("opentelemetry") is None,
+            f"{PREFIX}TRACES_URL: needs OpenTelemetry; pip install 'latchkey[otel]', or unset it",
         ),
         *(
             (

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     """HOST:PORT of the gateway."""
     admin_listen: str | None = None
     """HOST:PORT, such as `127.0.0.1:9090`, where a process shows its health and metrics; unset: nowhere. Each process needs its own."""
+    traces_url: str | None = None
+    """Where traces go, by OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`; needs `latchkey[otel]`. Unset: there are none."""
+    traces_share: float = Field(1.0, ge=0, le=1)
+    """The share of traces that is kept; of those, all processes keep all."""
     trusted_proxies: int = Field(0, ge=0, le=16)
     """How many proxies stand in front of the gateway and add to `X-Forwarded-For`; 0: people come straight here."""
     most_connections: int = Field(4096, ge=1, le=1_000_000)

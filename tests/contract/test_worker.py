@@ -15,6 +15,7 @@ from shared.health import Health
 from shared.messages import Event, LinkRequested, TokenSeen
 from shared.metrics import Metrics
 from shared.storage.base import Conflict, StoreUnavailable
+from shared.traces import NoTraces, Traces
 from shared.worker import Batched, Retry
 from tests.contract.conftest import PATIENCE
 
@@ -28,6 +29,7 @@ class Context:
     bus: Bus
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=NoTraces)
     handled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     async def next(self) -> str:
