@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from gateway import account_events, api, oauth
 from gateway.bodies import body_of
@@ -172,21 +172,35 @@ async def _readyz(request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _nothing_leaks(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever goes wrong around a handler into an answer of ours: a SOAP fault or a plain line."""
+    """Turn whatever goes wrong around a handler into an answer of ours, a SOAP fault or a plain line; and log the request."""
+    context = request.app[CONTEXT]
+    started, has_line = context.clock.monotonic(), _is_soap(request)
+    response = await _answered(request, handler)
+    if response.status >= 400 and has_line and not response.content_type.endswith("/xml"):
+        # Refused before it became a call, which has its own line.
+        response, has_line = _soap(refused(response.status)), False
+    if not has_line:
+        context.call_log.tell_request(
+            method=request.method if request.method in hdrs.METH_ALL else "other",
+            route=_route(request),
+            status=response.status,
+            duration_ms=round((context.clock.monotonic() - started) * 1000, 2),
+        )
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException as error:
-        response = _plain(error.status, error.reason)
+        return _plain(error.status, error.reason)
     except web.RequestPayloadError:
-        response = _plain(400, "The body is not what its headers say")
+        return _plain(400, "The body is not what its headers say")
     except (TimeoutError, ConnectionError):
-        response = _plain(408, "The request took too long")
+        return _plain(408, "The request took too long")
     except Exception:
         log.exception("request failed", route=_route(request))
-        response = _plain(500, "Something went wrong here")
-    if response.status >= 400 and _is_soap(request) and not response.content_type.endswith("/xml"):
-        response = _soap(refused(response.status))
-    return response
+        return _plain(500, "Something went wrong here")
 
 
 async def _hardened(request: web.Request, response: web.StreamResponse) -> None:

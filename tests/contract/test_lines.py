@@ -109,3 +109,25 @@ async def test_forged_codes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None
     by_outcome = [line["outcome"] for line in told if line["event"] == "smapi call"]
     assert (ONE_BY_ONE, 50) == (by_outcome.count(faults.NotLinkedFailure.code), by_outcome.count(OK))
     assert [500] == [line["calls"] for line in told if line["event"] == "smapi calls refused"]
+
+
+async def test_requests_are_told_by_their_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page has its line, without what its path holds; a flood of what is not there is counted, and probes are for debugging."""
+    monkeypatch.setattr("gateway.call_log.SECONDS", 0)
+    with written("json") as collected:
+        log = CallLog()
+        log.tell_request(method="GET", route="/link/{code}", status=200, duration_ms=1.5)
+        log.tell_request(method="GET", route="/readyz", status=200, duration_ms=1.5)
+        for _ in range(500):
+            log.tell_request(method="GET", route="none", status=404, duration_ms=0.1)
+        while "calls" not in collected.getvalue():
+            await asyncio.sleep(0)
+        told = [json.loads(line) for line in collected.getvalue().splitlines()]
+
+    assert [("GET", "/link/{code}", 200)] == [
+        (line["method"], line["route"], line["status"]) for line in told if line.get("status") == 200
+    ]
+    assert ONE_BY_ONE == len([line for line in told if line.get("status") == 404])
+    assert [("404", 500)] == [
+        (line["outcome"], line["calls"]) for line in told if line["event"] == "http requests refused"
+    ]

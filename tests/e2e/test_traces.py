@@ -1,6 +1,7 @@
 """One link is one trace, from the first call to the token, across all processes; and nothing in it opens anything."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ async def test_link_is_one_trace_that_opens_nothing(
     """After a wrong password, a link, a poll and a refresh: two whole traces, and no canary in any byte that was sent."""
     secrets = {"password": PASSWORD.encode(), "wrong password": b"canary-of-a-wrong-password"}
     async with collecting() as collector:
-        extra = {"LATCHKEY_TRACES_URL": collector.url}
+        extra = {"LATCHKEY_TRACES_URL": collector.url, "LATCHKEY_LOG_FORMAT": "json"}
         with deployment(tmp_path, database_url=postgres_url, broker_url=rabbit_url, extra=extra) as system:
             await add_account(system)
             start_separately(system)
@@ -55,6 +56,7 @@ async def test_link_is_one_trace_that_opens_nothing(
             successor = pair_of(await sonos.root(stale))
             for process in system.processes:
                 await asyncio.to_thread(process.stop)
+            logged = {process.name: lines_of(process.log) for process in system.processes}
             secrets |= {
                 "link code": link.code.encode(),
                 "linkDeviceId": link.device_id.encode(),
@@ -80,6 +82,20 @@ async def test_link_is_one_trace_that_opens_nothing(
     )
     assert ATTRIBUTES == {each.key for _, span in collector.spans for each in span.attributes}
     assert [] == [name for name, secret in secrets.items() if any(form in sent for form in forms(secret))]
+    # The log leads from the call to the worker by the id that the spans carry.
+    (call,) = [line for line in logged["gateway-1"] if line.get("method") == "getAppLink"]
+    (event,) = [line for line in logged["auth-worker"] if line.get("kind") == "link.requested"]
+    (carried,) = [
+        each.value.string_value for each in first.attributes if each.key == "latchkey.correlation_id"
+    ]
+    assert call["correlation_id"] == event["correlation_id"] == carried
+    assert ("GET", "/link/{code}", 200) in {
+        (line.get("method"), line.get("route"), line.get("status")) for line in logged["gateway-1"]
+    }
+
+
+def lines_of(log: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
 
 
 def test_nothing_of_it_is_loaded_when_nobody_asks() -> None:

@@ -1,8 +1,10 @@
 """Redaction: the second net under everything that is logged."""
 
 import logging
+from typing import Literal
 
 import pytest
+import structlog
 
 from shared import keys, logs
 from shared.context import SystemRandom
@@ -46,3 +48,32 @@ def test_lost_connection_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
 
     assert "connection a lost (ConnectionError)" in line
     assert "Traceback" not in line
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("place", ["message", "argument", "value", "traceback", "library"])
+def test_secret_is_taken_out_wherever_it_was_put(
+    capsys: pytest.CaptureFixture[str], form: Literal["json", "console"], place: str
+) -> None:
+    """By us or by a library; the last step before the line is written sees all of it."""
+    logs.configure(level="debug", format=form)
+    ours, theirs = structlog.get_logger("gateway.endpoint"), logging.getLogger("some.library")
+    match place:
+        case "message":
+            theirs.warning(f"could not open {CODE}")
+        case "argument":
+            theirs.warning("could not open %s", CODE)
+        case "value":
+            ours.warning("not opened", what={"code": [CODE]})
+        case "traceback":
+            try:
+                int(f"open {CODE}")
+            except ValueError:
+                ours.exception("not opened")
+        case "library":
+            theirs.error("not opened", exc_info=ValueError(CODE))
+    written = capsys.readouterr().err
+
+    assert CODE not in written
+    assert "[link code]" in written
+    assert "open" in written
