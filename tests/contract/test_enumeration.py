@@ -41,10 +41,10 @@ async def test_unknown_name_costs_what_a_wrong_password_costs(
     """Each try is one verification, with equal parameters, whoever was named; and the measurement runs."""
     measured = await enumeration.measure(worker, tries=3)
 
-    assert (3, 3, 6) == (len(measured.unknown), len(measured.wrong), len(verified))
+    assert (3, 3, 6) == (len(measured.of_one), len(measured.of_other), len(verified))
     assert 2 == len(set(verified))
     assert 1 == len({repr(extract_parameters(each)) for each in verified})
-    assert "3 tries each" in enumeration.report(measured)
+    assert "3 tries each" in measured.report()
 
 
 async def test_others_go_on_while_passwords_are_verified(worker: AuthContext) -> None:

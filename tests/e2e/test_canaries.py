@@ -1,12 +1,17 @@
 """Whoever steals the database, the broker's disk and all logs holds nothing that opens anything."""
 
-import base64
-from collections.abc import Iterator
 from pathlib import Path
 
-from shared import keys
+import msgspec
+
+from shared import keys, wire
+from shared.boxes import LoginEvidence, evidence_identity
+from shared.messages import LinkLoginSubmitted
+from shared.sealing import seal
+from tests.canaries import Canaries, files, key_material, places, workers_key_material
+from tests.contract.conftest import opened
 from tests.e2e.conftest import start_separately
-from tests.play.operator import add_account, deployment
+from tests.play.operator import System, add_account, deployment
 from tests.play.past import stale_token
 from tests.play.person import PASSWORD, Page, Person
 from tests.play.sonos import HOUSEHOLD, Pair, Sonos, login_of, pair_of, session_of
@@ -28,6 +33,7 @@ async def test_stolen_disks_open_nothing(
         "wrong password on the household page": b"canary-of-a-wrong-household-password",
         "legacy password": b"canary-password-of-bob",
         "wrong legacy password": b"canary-of-a-wrong-legacy-password",
+        "password in a dead letter": b"canary-password-in-a-dead-letter",
     }
     legacy = {
         "LATCHKEY_SERVICES": '{"default": {}, "classic": {"auth": "session_id"}, "header": {"auth": "stateless"}, '
@@ -51,6 +57,7 @@ async def test_stolen_disks_open_nothing(
         form = await person.open(unused.reg_url)
         home = await look_after_it(f"{system.gateways[0]}/household", person, secrets)
         session_id, upgraded = await use_the_past(sonos, secrets)
+        dead = await bury_a_login(system, own_rabbit.url, secrets["password in a dead letter"].decode())
         secrets |= {
             "link code": link.code.encode(),
             "unused link code": unused.code.encode(),
@@ -68,15 +75,23 @@ async def test_stolen_disks_open_nothing(
             **key_material(system.keys_dir),
         }
         assert "Your Sonos system is linked" == done.title
+        search, workers_keys = Canaries(secrets), Canaries(workers_key_material(system.keys_dir))
+        gateways_keys = Canaries({"link code key": secrets["link code key"]})
+        for gateway in system.processes[:2]:
+            workers_keys.in_memory(gateway.name, gateway.popen.pid)
+            gateways_keys.in_memory(gateway.name, gateway.popen.pid)
+        search.in_text("latchkey dead list", dead)
         aside(own_postgres.stop)
         own_rabbit.stop()
-        found = {place: found_in(place, secrets) for place in places(own_postgres, own_rabbit, tmp_path)}
+        search.in_files(places(own_postgres, own_rabbit, tmp_path))
 
         # The search itself works: what is no secret is there.
         assert any(HOUSEHOLD.encode() in place.read_bytes() for place in files(own_postgres.data))
         assert any(HOUSEHOLD.encode() in place.read_bytes() for place in files(own_rabbit.data))
         assert b"smapi call" in b"".join(place.read_bytes() for place in tmp_path.glob("*.log"))
-        assert {} == {place: names for place, names in found.items() if names}
+        assert "auth.login" in dead
+        assert {"gateway-1", "gateway-2"} == gateways_keys.found.keys()
+        assert ({}, {}) == (search.found, workers_keys.found)
         for process in system.processes:
             process.kill()
         system.processes.clear()
@@ -90,6 +105,26 @@ async def look_after_it(address: str, person: Person, secrets: dict[str, bytes])
 
     assert "Your Sonos systems" == home.title
     return home
+
+
+async def bury_a_login(system: System, broker_url: str, password: str) -> str:
+    """Leave a login among the dead letters, as a worker does that cannot finish it, and return how they are listed."""
+    evidence = msgspec.json.encode(LoginEvidence(name="ann", password=password))
+    message = LinkLoginSubmitted(
+        service="default",
+        link_id="link",
+        submission_id="submission",
+        browser="browser",
+        provider="local",
+        evidence=seal(
+            evidence,
+            recipient=keys.read(system.keys_dir, keys.PublicKeys).auth_worker_box[0].public,
+            bound_to=evidence_identity("link", "submission"),
+        ),
+    )
+    async with opened(broker_url) as bus:
+        await bus.bury("auth.login", wire.encode([message], attempt=8), reason="no key to open it")
+    return await system.run("dead", "list")
 
 
 async def use_the_past(sonos: Sonos, secrets: dict[str, bytes]) -> tuple[str, Pair]:
@@ -115,48 +150,3 @@ async def use_the_past(sonos: Sonos, secrets: dict[str, bytes]) -> tuple[str, Pa
     assert [None] * 3 == [answer.fault for answer in opened]
     assert all(answer.fault for answer in refused)
     return session_id, upgraded
-
-
-def key_material(folder: Path) -> dict[str, bytes]:
-    """Return every secret of every key file."""
-    gateway = keys.read(folder, keys.GatewayKeys)
-    auth_worker = keys.read(folder, keys.AuthWorkerKeys)
-    token_worker = keys.read(folder, keys.TokenWorkerKeys)
-    groups = {
-        "link code key": gateway.link_code,
-        "gateway box": gateway.box,
-        "cookie key": gateway.cookie,
-        "auth_worker box": auth_worker.box,
-        "derivation key": token_worker.derivation,
-    }
-    material = {name: key.secret for name, group in groups.items() for key in group}
-    return material | {
-        "signing key": token_worker.signing[0].jwk["d"].encode(),
-        "content key": gateway.content[0].jwk["d"].encode(),
-    }
-
-
-def places(postgres: PostgresServer, rabbit: RabbitServer, logs: Path) -> Iterator[Path]:
-    """Return every file that a thief might get, but for the key files themselves."""
-    yield from files(postgres.data)
-    yield from (place for place in (postgres.log,) if place)
-    yield from files(rabbit.data)
-    yield from files(rabbit.logs)
-    yield from logs.glob("*.log")
-
-
-def files(folder: Path | None) -> Iterator[Path]:
-    assert folder is not None
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def found_in(place: Path, secrets: dict[str, bytes]) -> list[str]:
-    """Return the names of the secrets that a file holds: as they are, in hexadecimal, or in base 64."""
-    content = place.read_bytes()
-    return [name for name, secret in secrets.items() if any(form in content for form in forms(secret))]
-
-
-def forms(secret: bytes) -> tuple[bytes, ...]:
-    # In base 64 a secret inside a longer text can start at any of three offsets; its whole groups look the same.
-    shifted = (base64.b64encode(secret[start : start + (len(secret) - start) // 3 * 3]) for start in range(3))
-    return (secret, secret.hex().encode(), *shifted)

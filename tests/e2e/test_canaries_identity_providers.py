@@ -4,8 +4,8 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.canaries import Canaries, files, places
 from tests.e2e.conftest import start_separately
-from tests.e2e.test_canaries import files, found_in, places
 from tests.play.forger import forging
 from tests.play.operator import deployment
 from tests.play.person import Person
@@ -74,14 +74,15 @@ async def test_stolen_disks_open_nothing_at_a_provider(
             secrets |= {"client secret": CLIENT_SECRET.encode(), "error": b"canary of an error"}
             aside(own_postgres.stop)
             own_rabbit.stop()
-            found = {place: found_in(place, secrets) for place in places(own_postgres, own_rabbit, tmp_path)}
+            search = Canaries(secrets)
+            search.in_files(places(own_postgres, own_rabbit, tmp_path))
 
             # The search itself works: what is no secret is there, and all kinds of secrets were looked for.
             assert any(forger.issuer.encode() in place.read_bytes() for place in files(own_postgres.data))
             assert any("code_verifier" in name for name in secrets)
             assert any(b"canary-refresh-token" in secret for secret in secrets.values())
             assert {"state", "nonce"} <= secrets.keys()
-            assert {} == {place: names for place, names in found.items() if names}
+            assert {} == search.found
             for process in system.processes:
                 process.kill()
             system.processes.clear()

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from shared.context import SystemClock
+from tests.canaries import Canaries, files, places
 from tests.e2e.conftest import start_separately
-from tests.e2e.test_canaries import files, found_in, places
 from tests.play.audiobookshelf import AudiobookshelfServer
 from tests.play.endpoint import SECRET, Endpoint
 from tests.play.jellyfin import JellyfinServer
@@ -61,12 +61,13 @@ async def test_stolen_disks_open_no_other_server(
             titles = [await linked(sonos, person, name) for name in servers]
             aside(own_postgres.stop)
             own_rabbit.stop()
-            found = {place: found_in(place, secrets) for place in places(own_postgres, own_rabbit, tmp_path)}
+            search = Canaries(secrets)
+            search.in_files(places(own_postgres, own_rabbit, tmp_path))
 
             # The search itself works: what is no secret is there.
             assert ["Your Sonos system is linked"] * 4 == titles
             assert any(b"audiobookshelf" in place.read_bytes() for place in files(own_postgres.data))
-            assert {} == {place: names for place, names in found.items() if names}
+            assert {} == search.found
             for process in system.processes:
                 process.kill()
             system.processes.clear()

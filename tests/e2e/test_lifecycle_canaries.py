@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.canaries import Canaries, files, places
 from tests.e2e.conftest import start_separately
 from tests.e2e.test_account_lifecycle import (
     NEXT_SECRET,
@@ -15,7 +16,6 @@ from tests.e2e.test_account_lifecycle import (
     tell,
     until,
 )
-from tests.e2e.test_canaries import files, found_in, places
 from tests.play.app import App
 from tests.play.directory import Directory
 from tests.play.operator import deployment
@@ -68,14 +68,15 @@ async def test_stolen_disks_open_nothing(
         secrets = {name: secret.encode() for name, secret in told.items()}
         aside(own_postgres.stop)
         own_rabbit.stop()
-        found = {place: found_in(place, secrets) for place in places(own_postgres, own_rabbit, tmp_path)}
+        search = Canaries(secrets)
+        search.in_files(places(own_postgres, own_rabbit, tmp_path))
 
         assert [401, 401, 200, 400, 200, 200] == statuses
         assert 2 <= sum(name.startswith("refresh token") for name in secrets)
         # The search itself works: what is no secret is there.
         assert any(HOUSEHOLD.encode() in place.read_bytes() for place in files(own_postgres.data))
         assert b"account event" in b"".join(place.read_bytes() for place in tmp_path.glob("*.log"))
-        assert {} == {place: names for place, names in found.items() if names}
+        assert {} == search.found
         for process in system.processes:
             process.kill()
         system.processes.clear()

@@ -1,6 +1,6 @@
 """Does the time until an answer tell whether somebody has an account? Unknown names against wrong passwords, in turns.
 
-    python -m tests.measure.enumeration [--tries 2000]
+    python -m tests.measure.enumeration [--tries 10000]
 
 Each try is a whole `link.login_submitted` in auth_worker, from the sealed evidence to the judged row, on SQLite: what a person at the
 page waits for, without the noise of HTTP. The order within each pair is random, so that whatever the machine does meanwhile hits both.
@@ -8,14 +8,11 @@ page waits for, without the noise of HTTP. The order within each pair is random,
 
 import argparse
 import asyncio
-import math
 import random
-import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -31,35 +28,11 @@ from shared.boxes import LoginEvidence, evidence_identity
 from shared.messages import LinkLoginSubmitted, LinkRequested
 from shared.sealing import seal
 from shared.settings import load
+from tests.measure.pairs import Pairs
 
 KNOWN, UNKNOWN = "ann", "nobody"
 LINK_TRIES = 50
 """Tries on one link: few enough that its list of attempts stays short."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Milliseconds of each try."""
-
-    unknown: list[float]
-    wrong: list[float]
-
-    @property
-    def median_difference(self) -> float:
-        return abs(statistics.median(self.unknown) - statistics.median(self.wrong))
-
-    @property
-    def paired_difference(self) -> float:
-        """Return the median over all pairs, which were measured one right after the other."""
-        return statistics.median(a - b for a, b in zip(self.unknown, self.wrong, strict=True))
-
-    @property
-    def z(self) -> float:
-        """Return the standard score of the Mann-Whitney rank test: beyond 3 the two can be told apart."""
-        n, m = len(self.unknown), len(self.wrong)
-        ranked = sorted([(value, 0) for value in self.unknown] + [(value, 1) for value in self.wrong])
-        ranks = sum(rank for rank, (_, group) in enumerate(ranked, 1) if group == 0)
-        return (ranks - n * (n + m + 1) / 2) / math.sqrt(n * m * (n + m + 1) / 12)
 
 
 @asynccontextmanager
@@ -77,7 +50,7 @@ async def auth_worker(folder: Path) -> AsyncIterator[AuthContext]:
         yield context
 
 
-async def measure(context: AuthContext, tries: int) -> Measured:
+async def measure(context: AuthContext, tries: int) -> Pairs:
     """Offer a wrong password to both names, *tries* times each."""
     measured: dict[str, list[float]] = {KNOWN: [], UNKNOWN: []}
     for number in range(tries):
@@ -90,7 +63,9 @@ async def measure(context: AuthContext, tries: int) -> Measured:
             started = time.perf_counter()
             await sign_in(message, context)
             measured[name].append((time.perf_counter() - started) * 1000)
-    return Measured(unknown=measured[UNKNOWN], wrong=measured[KNOWN])
+    return Pairs(
+        one="unknown name", other="wrong password", of_one=measured[UNKNOWN], of_other=measured[KNOWN]
+    )
 
 
 def _offer(
@@ -120,27 +95,14 @@ def _offer(
     )
 
 
-def report(measured: Measured) -> str:
-    """Return the numbers, for people."""
-    lines = [f"{'':16}{'median':>10}{'p10':>10}{'p90':>10}  ms"]
-    for title, values in (("unknown name", measured.unknown), ("wrong password", measured.wrong)):
-        tenths = statistics.quantiles(values, n=10)
-        lines.append(f"{title:16}{statistics.median(values):10.2f}{tenths[0]:10.2f}{tenths[-1]:10.2f}")
-    lines.append(
-        f"{len(measured.wrong)} tries each; medians differ by {measured.median_difference:.2f} ms, "
-        f"median within pairs {measured.paired_difference:+.2f} ms, rank test z = {measured.z:+.2f}"
-    )
-    return "\n".join(lines)
-
-
 async def main(tries: int) -> None:
     """Measure, and print."""
     with tempfile.TemporaryDirectory() as folder:
         async with auth_worker(Path(folder) / "data") as context:
-            print(report(await measure(context, tries)))
+            print((await measure(context, tries)).report())
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tries", type=int, default=2000, help="tries of each kind")
+    parser.add_argument("--tries", type=int, default=10_000, help="tries of each kind")
     asyncio.run(main(parser.parse_args().tries))
