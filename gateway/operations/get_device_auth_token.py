@@ -12,9 +12,6 @@ from shared.domain.errors import LinkFailed, LinkNotFound, LinkPending
 from shared.domain.link_code import VerifiedCode
 from shared.domain.sight import Sight
 
-_NOBODYS = VerifiedCode(link_id="", expires_at=0, link_device_id="d" + "0" * 31, code="", service="", key=b"")
-"""What the second half of a forged code is compared with."""
-
 
 async def get_device_auth_token(request: Request, context: GatewayContext) -> DeviceAuthTokenResult:
     """Answer a poll with one read; a forged or expired code costs none.
@@ -56,11 +53,9 @@ def _accepted(request: Request, context: GatewayContext) -> VerifiedCode | None:
     if typed is not None:
         return _accepted_typed(typed, request, context)
     verified = _verified(code, request, context)
-    # The half that comes with a forged code is compared as well: no time is saved by which it could be told.
-    if _device_accepted(request, context, verified or _NOBODYS):
+    if verified is None or _device_accepted(request, context, verified):
         return verified
-    if verified is not None:
-        context.tally.saw(verified, Sight.WRONG_DEVICE, context.clock.now())
+    context.tally.saw(verified, Sight.WRONG_DEVICE, context.clock.now())
     return None
 
 
