@@ -97,7 +97,7 @@ def verify(
     for key in keys:
         if hmac.compare_digest(mac, _mac(key, service, minute, random)):
             genuine = key
-    # The same work for every code, so that the time does not tell which are genuine (docs/decisions/0026).
+    # The same work for every code, so that the time does not tell which are genuine (docs/decisions/0028).
     verified = _verified(genuine or keys[0], service, code, minute)
     return verified if genuine else None
 

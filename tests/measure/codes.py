@@ -3,7 +3,7 @@
     python -m tests.measure.codes [--tries 10000]
 
 Each try is a poll from its bytes to the bytes of its answer, in a gateway on SQLite, without the noise of HTTP. All of them are answered
-with NOT_LINKED_FAILURE. docs/decisions/0026 says which differences matter.
+with NOT_LINKED_FAILURE. docs/decisions/0028 says which differences matter.
 """
 
 import argparse
