@@ -131,7 +131,11 @@ class Bed:
             yield popen
         finally:
             popen.terminate()
-            popen.wait(timeout=10)
+            try:
+                popen.wait(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                popen.kill()
+                popen.wait()
             self.pids.pop(name, None)
 
     @contextmanager

@@ -118,7 +118,16 @@ def _gunicorn(application: str, *options: str) -> Callable[[int, Path, str], lis
         # One process with eight threads: the only kind of worker it has that keeps connections.
         return [
             *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"),
-            *("--keep-alive", "75", "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
+            *(
+                "--keep-alive",
+                "75",
+                "--graceful-timeout",
+                "2",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "--log-level",
+                "error",
+            ),
             *("--env", f"BENCH_MADE={made}", "--env", f"BENCH_DATABASE={database}", *options, application),
         ]
 
