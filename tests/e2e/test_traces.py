@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.canaries import Canaries, key_material
 from tests.e2e.conftest import start_separately
-from tests.e2e.test_canaries import forms, key_material
 from tests.play.collector import collecting
 from tests.play.operator import add_account, deployment
 from tests.play.past import stale_token
@@ -68,7 +68,8 @@ async def test_link_is_one_trace_that_opens_nothing(
                 **{f"cookie {cookie.key}": cookie.value.encode() for cookie in person.http.cookie_jar},
                 **key_material(system.keys_dir),
             }
-    sent = b"".join(collector.bodies)
+    canaries = Canaries(secrets)
+    canaries.in_bytes("traces", b"".join(collector.bodies))
     traces = list(collector.traces.values())
     of_link = next(each for each in traces if any(span.name == OF_A_LINK[0][1] for _, span in each))
     of_refresh = next(each for each in traces if any(span.name == OF_A_REFRESH[0][1] for _, span in each))
@@ -81,7 +82,7 @@ async def test_link_is_one_trace_that_opens_nothing(
         {span.parent_span_id for _, span in of_link if span is not first},
     )
     assert ATTRIBUTES == {each.key for _, span in collector.spans for each in span.attributes}
-    assert [] == [name for name, secret in secrets.items() if any(form in sent for form in forms(secret))]
+    assert {} == canaries.found
     # The log leads from the call to the worker by the id that the spans carry.
     (call,) = [line for line in logged["gateway-1"] if line.get("method") == "getAppLink"]
     (event,) = [line for line in logged["auth-worker"] if line.get("kind") == "link.requested"]

@@ -38,9 +38,7 @@ http {{
 async def nginx_before(gateways: Sequence[str], folder: Path) -> AsyncIterator[str]:
     """Run nginx in front of gateways; gives its address, `http://HOST:PORT`."""
     address = f"127.0.0.1:{free_port()}"
-    servers = " ".join(
-        f"server {urlsplit(gateway).netloc} max_fails=0;" for gateway in gateways
-    )
+    servers = " ".join(f"server {urlsplit(gateway).netloc} max_fails=0;" for gateway in gateways)
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, servers=servers, address=address))
     process = await asyncio.create_subprocess_exec(
