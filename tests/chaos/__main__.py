@@ -72,7 +72,9 @@ def main(
     )
     report.show_table(console, done)
     if matrix:
-        matrix.write_text(report.matrix([records[name] for name in EXPERIMENTS if name in records]))
+        matrix.write_text(
+            report.matrix([records[name] for name in EXPERIMENTS if name in records], of=len(EXPERIMENTS))
+        )
     sys.exit(not all(record["good"] for record in done))
 
 

@@ -52,8 +52,8 @@ def show_table(console: Console, records: Sequence[Record]) -> None:
     console.print(f"{good} passed, {len(records) - good} failed")
 
 
-def matrix(records: Sequence[Record]) -> str:
-    """Return the page: what is down, what still works, what a household sees."""
+def matrix(records: Sequence[Record], *, of: int) -> str:
+    """Return the page: what is down, what still works, what a household sees; *of* how many experiments these are results."""
     rows = [record for record in records if record["down"]]
     lines = [
         "# What still works when something is down",
@@ -76,6 +76,7 @@ def matrix(records: Sequence[Record]) -> str:
         "",
         "## Every experiment",
         "",
+        f"{len(records)} of {of} have been run for this page.",
         "`out of place` counts answers that nobody may ever get, tracebacks, messages given up without a reason, and a system",
         "that is not whole afterwards; `stuck` households that neither got a pair nor were told why.",
         "",

@@ -90,14 +90,10 @@ async def _mistype(cluster: Cluster, sonos: Sonos) -> None:
 async def _have_a_message_given_up(cluster: Cluster) -> None:
     """Let a sign-in come to a worker that cannot read it, with everything in it that a true one has."""
     places = cluster.places("auth_worker")
-    for index in places:
-        cluster.system.processes[index].kill()
     async with new_http() as http, Person() as person:
         sonos = Sonos(http, cluster.system.endpoint, "Sonos_given_up")
         link = await sonos.get_app_link()
         cluster.ledger.note(link.code, link.device_id)
-        for index in places:
-            cluster.system.processes[index] = cluster.restarted(index)
         page = await sign_in_page(person, link.reg_url)
         while "Sign in" not in page.buttons:
             page = await sign_in_page(person, link.reg_url)
