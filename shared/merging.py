@@ -80,12 +80,14 @@ class Merging(Generic[ItemT]):
 
     def _land(self, aboard: list[asyncio.Future[None]], flight: asyncio.Task[None]) -> None:
         self._flight = None
+        # Asked for even if nobody waits any more, or asyncio would tell the log of an error that nobody was told.
+        error = None if flight.cancelled() else flight.exception()
         for done in aboard:
             if done.done():
                 continue
             if flight.cancelled():
                 done.cancel()
-            elif (error := flight.exception()) is None:
+            elif error is None:
                 done.set_result(None)
             elif len(aboard) == 1:
                 done.set_exception(error)

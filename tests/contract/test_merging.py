@@ -1,6 +1,7 @@
 """Work done alone and work merged: the same promises to whoever asks for it."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -76,6 +77,23 @@ async def test_who_goes_away_takes_nobody_along(do: Do, worker: Worker) -> None:
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(None), asyncio.CancelledError, type(None)] == [type(each) for each in outcomes]
+
+
+async def test_failure_that_nobody_waits_for_any_more(worker: Worker) -> None:
+    """Is nobody's, and no cry in the log either."""
+    cries: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: cries.append(what))
+    asked = asyncio.ensure_future(Merging(worker.handle, most=4, seconds=30).do(["bad"]))
+    while not worker.flights:
+        await asyncio.sleep(0)
+    asked.cancel()
+    worker.gate.set()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert [] == cries
 
 
 async def test_flights_are_few_and_bounded(worker: Worker) -> None:

@@ -32,7 +32,7 @@ async def drained(cluster: Cluster) -> None:
     for index in range(len(SERVICES)):
         process = cluster.system.processes[index]
         process.popen.send_signal(signal.SIGTERM)
-        status = await asyncio.to_thread(process.popen.wait, 45)
+        status = await asyncio.to_thread(process.popen.wait, 120)
         if status != 0:
             cluster.ledger.surprise(f"{process.name} ended with {status} when asked to stop")
         cluster.system.processes[index] = cluster.restarted(index)
