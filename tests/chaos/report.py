@@ -76,16 +76,19 @@ def matrix(records: Sequence[Record], *, of: int) -> str:
         "",
         "## Every experiment",
         "",
-        f"{len(records)} of {of} have been run for this page.",
+        f"{len(records)} of {of} have been run for this page, {sum(not record['good'] for record in records)} of them with a",
+        "verdict that is not good; such a row says nothing about the system until somebody has found out why.",
+        "",
         "`out of place` counts answers that nobody may ever get, tracebacks, messages given up without a reason, and a system",
         "that is not whole afterwards; `stuck` households that neither got a pair nor were told why.",
         "",
-        "| no. | what is done | households | lost | doubled | out of place | stuck | what was measured |",
-        "|---|---|---|---|---|---|---|---|",
+        "| no. | what is done | households | lost | doubled | out of place | stuck | verdict | what was measured |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {record['number']} | {record['title']} | {record['attempted']} | {record['lost']} | {record['duplicated']} "
-        f"| {record['unexpected']} | {record['stuck']} | {'; '.join(record['facts'][:MOST_FACTS])} |"
+        f"| {record['unexpected']} | {record['stuck']} | {'good' if record['good'] else '**not good**'} "
+        f"| {'; '.join(record['facts'][:MOST_FACTS])} |"
         for record in records
     ]
     return "\n".join(lines) + "\n"
