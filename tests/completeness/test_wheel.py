@@ -95,3 +95,22 @@ def test_command_works_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     )
 
     assert (0, "Name" in done.stdout) == (done.returncode, True), done.stderr
+
+
+def test_command_is_installed(wheel: Path, tmp_path: Path) -> None:
+    """`pip install`, and so `pipx install`, makes a `latchkey` that says which version it is."""
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--quiet", "--target", str(site), str(wheel)], check=True, capture_output=True)
+    done = subprocess.run(
+        [site / "bin/latchkey", "--version"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, f"latchkey, version {wheel.name.split('-')[1]}\n") == (done.returncode, done.stdout), (
+        done.stderr
+    )
