@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import GrantStatus
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Scope, Selection
+from shared.metrics import Metrics
 from shared.storage.base import (
     AttemptOutcome,
     AuditEvent,
@@ -23,6 +25,7 @@ from shared.storage.base import (
 )
 from shared.storage.engine import open_engine
 from shared.storage.schema import metadata
+from shared.storage.sql import open_auth_store
 from tests.store_samples import (
     ACCOUNT,
     ATTEMPT,
@@ -217,6 +220,36 @@ class TestReads:
 
         assert during is None
         assert after is not None
+
+    async def test_only_what_is_committed_is_counted(self, database_url: str) -> None:
+        """A transaction that is given up, and one that lost its swap, leave nothing in the metrics."""
+        metrics = Metrics()
+        event = AuditEvent(kind="link.requested", service="default", link_id=LINK.link_id)
+        async with open_auth_store(database_url, metrics=metrics) as store:
+            with suppress(ChangedMyMind):
+                async with store.transaction() as transaction:
+                    await transaction.insert_link(LINK)
+                    await transaction.audit(event)
+                    raise ChangedMyMind
+            given_up = dict(metrics.audited.counts), dict(metrics.link_ages.tallies)
+            async with store.transaction() as transaction:
+                await transaction.insert_link(replace(LINK, requested_at=transaction.now - 7))
+                await transaction.audit(event)
+
+        assert ({}, {}) == given_up
+        assert {("link.requested",): 1} == metrics.audited.counts
+        assert [("requested",)] == list(metrics.link_ages.tallies)
+        assert 7 == metrics.link_ages.tallies["requested",].seconds
+
+    async def test_vitals(self, stores: Stores) -> None:
+        """The database's time, and how many of the connections are at work: none, when nobody asks."""
+        async with stores.auth.transaction() as transaction:
+            before = transaction.now
+        vitals = [await store.vitals() for store in (stores.read, stores.auth, stores.token)]
+
+        assert all(before <= each.now for each in vitals)
+        assert [0, 0, 0] == [each.used for each in vitals]
+        assert all(1 <= each.most for each in vitals)
 
     async def test_the_database_refuses_its_writes(self, database_url: str) -> None:
         """Whatever rights its role has, on a gateway's connection the database itself writes nothing."""

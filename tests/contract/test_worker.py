@@ -478,3 +478,22 @@ async def test_worker_says_how_it_is(bus: Bus) -> None:
 
     assert [[True, True], [True, False]] == [at_rest, hanging]
     assert {"status": "not ready", "messages": "stopping"} == stopped.body
+
+
+async def test_worker_counts_what_it_does(bus: Bus) -> None:
+    """How each event ended, and what was buried."""
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        context.handled.put_nowait(event.link_id)
+        if event.link_id == "broken":
+            raise ZeroDivisionError
+
+    async with working(bus, handle) as context:
+        for name in ("one", "two", "broken"):
+            await bus.publish([requested(name)])
+            await context.next()
+        await buried(bus)
+
+    counted = {labels: sum(tally.counts) for labels, tally in context.metrics.events.tallies.items()}
+    assert {("link.requested", "done"): 2, ("link.requested", "buried"): 1} == counted
+    assert {("auth.link",): 1} == context.metrics.buried.counts

@@ -11,9 +11,10 @@ import pytest
 from shared import health, wire, worker
 from shared.bus import flow, inspection, line
 from shared.bus.base import Bus, BusUnavailable
-from shared.bus.rabbit import RabbitBus
+from shared.bus.rabbit import RabbitBus, open_rabbit
 from shared.domain.link import LinkState
 from shared.messages import Event, LinkChanged, LinkRequested, TokenSeen
+from shared.metrics import Metrics
 from shared.worker import Retry
 from tests.contract.conftest import PATIENCE, connected, opened
 from tests.contract.test_bus import QUEUE, Hands, ids, requested
@@ -302,3 +303,26 @@ async def test_queue_of_somebody_else_gets_a_copy(rabbit_url: str) -> None:
 
     assert ["link-1"] == ids(own) == [event["link_id"] for event in told["events"]]
     assert ("link.requested", 1) == (told["kind"], told["v"])
+
+
+async def test_what_becomes_of_messages_is_counted(rabbit_url: str) -> None:
+    """Confirmed, given back since no queue takes it, and not even sent; and what waits is asked for when somebody wants to know."""
+    metrics = Metrics()
+    async with open_rabbit(rabbit_url, metrics=metrics) as bus:
+        await connected(bus)
+        await bus.publish([requested()])
+        channel = await bus._consuming.errand()
+        await channel.queue_delete(QUEUE)
+        with pytest.raises(BusUnavailable):
+            await bus.publish([requested()])
+        await bus.consume("auth.login", Hands().receive, prefetch=1)
+        await bus.bury(QUEUE, b"letter", reason="a test")
+        await metrics.look()
+        bus._publishing.line.lose()
+        await connected(bus, expected=False)
+        with pytest.raises(BusUnavailable):
+            await bus.retry(QUEUE, requested(), attempt=2)
+
+    counted = {labels: sum(tally.counts) for labels, tally in metrics.publishes.tallies.items()}
+    assert {("work", "ok"): 1, ("work", "returned"): 1, ("dead", "ok"): 1, ("retry", "away"): 1} == counted
+    assert ({(): 1}, {("auth.login",): 0, ("dead",): 1}) == (metrics.broker.values, metrics.waiting.values)
