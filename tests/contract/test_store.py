@@ -10,6 +10,7 @@ from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.domain.account import Account, AccountStatus
+from shared.domain.audit_chain import content_digest
 from shared.domain.grant import GrantStatus
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Scope, Selection
@@ -372,6 +373,7 @@ class TestTransaction:
             await transaction.audit(event)
 
         (row,) = await _rows(database_url, "SELECT * FROM audit_events")
+        detail = '{"generation": 7, "name": "Zo\\u00eb", "reuse": true}'
 
         assert {
             "event_id": 1,
@@ -382,7 +384,8 @@ class TestTransaction:
             "account_id": "a",
             "grant_id": "g",
             "household_id": "h",
-            "detail": '{"generation": 7, "name": "Zo\\u00eb", "reuse": true}',
+            "detail": detail,
+            "content_digest": content_digest("h", detail),
         } == row
 
 
