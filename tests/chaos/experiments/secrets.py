@@ -10,11 +10,11 @@ from pathlib import Path
 import aio_pika
 import aiohttp
 
+from tests.canaries import forms, key_material
 from tests.chaos.cluster import ACCOUNTS, CLIENT_SECRET, DATABASE_PASSWORD, WITH_PROVIDER, Cluster, account
 from tests.chaos.experiments.base import experiment
 from tests.chaos.experiments.identity import known, sign_in_despite
 from tests.chaos.households import new_http, sign_in_page
-from tests.e2e.test_canaries import forms, key_material
 from tests.play.database import execute
 from tests.play.person import Person
 from tests.play.sonos import Sonos
