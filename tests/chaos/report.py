@@ -77,7 +77,7 @@ def matrix(records: Sequence[Record], *, of: int) -> str:
         "## Every experiment",
         "",
         f"{len(records)} of {of} have been run for this page, {sum(not record['good'] for record in records)} of them with a",
-        "verdict that is not good; such a row says nothing about the system until somebody has found out why.",
+        "verdict that is not good; such a row is a failure until somebody has shown otherwise.",
         "",
         "`out of place` counts answers that nobody may ever get, tracebacks, messages given up without a reason, and a system",
         "that is not whole afterwards; `stuck` households that neither got a pair nor were told why.",
