@@ -15,8 +15,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes \
 	--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-config
 
+# Tools that only these two need.
+HUNT := $(PIP) install --require-hashes --requirement constraints-dev.txt --requirement constraints-hunt.txt
+
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services bench chaos chaos-gate fuzz format translations pictures docs site sbom constraints clean
+.PHONY: help run check test lint unit all-tests services bench chaos chaos-gate fuzz mutants format translations pictures docs site sbom constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,8 +69,16 @@ chaos-gate: $(VENV)/.ready ## The part of it that every change has to pass: less
 	@tests/services/install.sh postgresql rabbitmq
 	$(BIN)/python -m tests.chaos --gate
 
-fuzz: $(VENV)/.ready ## Fire a million generated and damaged SOAP requests at the gateway's door: ten minutes
+fuzz: $(VENV)/.ready ## Fire a million generated and damaged SOAP requests at the gateway's door, then let libFuzzer look at the parser: a quarter of an hour
 	$(BIN)/python -m tests.fuzz --count 1000000
+	$(HUNT)
+	$(BIN)/python -m tests.fuzz.parser --seconds 300
+
+mutants: $(VENV)/.ready ## Change rules, tokens and vocabulary in thousands of small ways, and see that a test notices each: an hour
+	$(HUNT)
+	rm -rf mutants
+	nice $(BIN)/mutmut run
+	$(BIN)/python -m tests.measure.mutants
 
 translations: $(VENV)/.ready ## Bring the catalogues of the pages up to date with the words in templates and code
 	$(BIN)/python -m deploy.translations
@@ -95,7 +106,7 @@ sbom: $(VENV)/.ready ## Write the bill of materials of this version to dist/sbom
 	$(BIN)/python -m deploy.bill constraints.txt > dist/sbom.json
 
 clean: ## Remove what was built and cached; nobody's data is among it
-	rm -rf $(VENV) $(VENV)-site site build dist *.egg-info .*_cache .hypothesis test-artifacts
+	rm -rf $(VENV) $(VENV)-site site build dist *.egg-info .*_cache .hypothesis test-artifacts mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two stamps, since trying Latchkey out shall not wait for a browser driver. Whoever has .ready has .runtime too.
