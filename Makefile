@@ -19,7 +19,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --a
 HUNT := $(PIP) install --require-hashes --requirement constraints-dev.txt --requirement constraints-hunt.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services bench chaos chaos-gate fuzz mutants format translations pictures docs site sbom constraints clean
+.PHONY: help run check test lint unit all-tests services bench chaos chaos-gate soak soak-gate fuzz mutants format translations pictures docs site sbom constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,14 @@ chaos: $(VENV)/.ready ## Break the whole system on purpose in every way we know:
 chaos-gate: $(VENV)/.ready ## The part of it that every change has to pass: less than eight minutes
 	@tests/services/install.sh postgresql rabbitmq
 	$(BIN)/python -m tests.chaos --gate
+
+soak: $(VENV)/.ready ## Replace all keys, restart everything again and again for ten minutes, then run for twenty, under load: no call may fail
+	@tests/services/install.sh postgresql rabbitmq nginx
+	$(BIN)/python -m tests.soak
+
+soak-gate: $(VENV)/.ready ## The same for so long as every change can wait: some two minutes
+	@tests/services/install.sh postgresql rabbitmq nginx
+	$(BIN)/python -m tests.soak --restarts 0.2 --steady 0.1 --households 6
 
 fuzz: $(VENV)/.ready ## Fire a million generated and damaged SOAP requests at the gateway's door, then let libFuzzer look at the parser: a quarter of an hour
 	$(BIN)/python -m tests.fuzz --count 1000000

@@ -1,11 +1,11 @@
 """The broker, for the errand of a command."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared import bootstrap, logs
 from shared.bus.base import Bus, BusUnavailable
+from shared.bus.waiting import connected
 from shared.settings import Settings
 
 CONNECT_SECONDS = 15.0
@@ -26,12 +26,6 @@ async def open_broker(settings: Settings) -> AsyncIterator[Bus]:
     """
     logs.configure(level="warning", format="console")
     async with bootstrap.open_bus(settings) as bus:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                while not bus.is_connected():  # noqa: ASYNC110 - a bus tells when it is asked, since services need no more
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            raise BusUnavailable(
-                "the broker does not answer; is it running, and LATCHKEY_BROKER_URL right?"
-            ) from None
+        if not await connected(bus, seconds=CONNECT_SECONDS):
+            raise BusUnavailable("the broker does not answer; is it running, and LATCHKEY_BROKER_URL right?")
         yield bus

@@ -1,7 +1,7 @@
 """The gateway as a process of its own: `python -m gateway`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -22,11 +22,15 @@ from gateway.sightings import Sightings
 from shared import bootstrap, keys
 from shared.admin import Admin
 from shared.bus.base import Bus
+from shared.bus.waiting import connected
 from shared.context import SystemClock, SystemRandom, random_id
 from shared.settings import Settings, split_address
 
 SHUTDOWN_SECONDS = 10
 """How long requests may take to end after SIGTERM; aiohttp spends it twice at most."""
+
+BROKER_SECONDS = 5.0
+"""How long a new gateway waits for the broker before it takes requests; without one it takes them all the same."""
 
 LONGEST_LINE = 8190
 """Bytes of a request line and of a header."""
@@ -109,7 +113,6 @@ async def work(
     settings: Settings, bus: Bus, admin: Admin, stop: asyncio.Event, extension: Extension | None = None
 ) -> None:
     """Answer requests, with a bus that is open already."""
-    host, port = split_address(settings.listen)
     async with open_context(settings, bus, admin) as opened:
         context = extension.look_in(opened) if extension else opened
         bootstrap.watch_store("gateway", context)
@@ -138,19 +141,34 @@ async def work(
         runner.server.request_handler = connections.answering(runner.server.request_handler)
         sweeping = asyncio.create_task(connections.sweep())
         try:
-            server = await asyncio.get_running_loop().create_server(
-                connections.guarded(runner.server), host, port, backlog=BACKLOG
-            )
-            log.info("gateway listens", address=settings.listen, public_url=settings.public_url)
-            try:
-                await stop.wait()
-            finally:
-                server.close()
+            await _take_requests(connections.guarded(runner.server), context, stop)
         finally:
             app[STOPPING].set()
             await connections.drain(SHUTDOWN_SECONDS)
             await runner.cleanup()
             sweeping.cancel()
+
+
+async def _take_requests(
+    protocol: Callable[[], asyncio.Protocol], context: GatewayContext, stop: asyncio.Event
+) -> None:
+    """Take requests until *stop* is set, and be ready only meanwhile."""
+    settings, listening = context.settings, asyncio.Event()
+
+    async def requests() -> str | None:
+        return None if listening.is_set() else "not taken yet"
+
+    context.health.fit["requests"] = requests
+    # A proxy sends calls from the first moment on, and refreshes would fail in the tenth of a second before the broker is there.
+    await connected(context.bus, seconds=BROKER_SECONDS, stop=stop)
+    host, port = split_address(settings.listen)
+    server = await asyncio.get_running_loop().create_server(protocol, host, port, backlog=BACKLOG)
+    listening.set()
+    log.info("gateway listens", address=settings.listen, public_url=settings.public_url)
+    try:
+        await stop.wait()
+    finally:
+        server.close()
 
 
 def main() -> None:

@@ -80,6 +80,19 @@ async def test_workers_away(processes: System, sonos: Sonos, person: Person) -> 
     assert ["Client.NOT_LINKED_RETRY", None] == [pending.fault, answer.fault]
 
 
+async def test_the_first_call_to_a_new_gateway(processes: System, http: aiohttp.ClientSession) -> None:
+    """A gateway that has just started takes calls no sooner than it has the broker: a rolling restart refuses none."""
+    processes.start_gateway("new-gateway")
+    sonos = Sonos(http, f"{processes.gateways[-1]}/smapi")
+    answer = None
+    async with asyncio.timeout(PATIENCE):
+        while answer is None:
+            with suppress(aiohttp.ClientConnectorError):
+                answer = await sonos.call("getAppLink", {"householdId": sonos.household})
+
+    assert answer.fault is None
+
+
 async def test_schema_away(sqlite_url: str, tmp_path: Path, http: aiohttp.ClientSession) -> None:
     """A worker that comes before the migrations waits for them: it has not begun, and it does not hang."""
     database = tmp_path / "empty.db"
