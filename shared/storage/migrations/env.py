@@ -12,6 +12,8 @@ def _migrate(connection: Connection) -> None:
         target_metadata=metadata,
         # SQLite cannot change a column in place; Alembic then copies the table.
         render_as_batch=connection.dialect.name == "sqlite",
+        # On PostgreSQL no lock is held while the next migration is under way.
+        transaction_per_migration=connection.dialect.name == "postgresql",
     )
     with context.begin_transaction():
         context.run_migrations()

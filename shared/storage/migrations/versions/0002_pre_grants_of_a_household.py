@@ -1,6 +1,6 @@
 """An index to find the grants of a household, which are listed and revoked by it."""
 
-from alembic import op
+from shared.storage.online import build_index
 
 revision = "0002"
 down_revision = "0001"
@@ -9,4 +9,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_grants_household_id", "grants", ["household_id"])
+    build_index("ix_grants_household_id", "grants", ["household_id"])

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from shared.storage.online import build_index
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -10,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    build_index("ix_links_household_id", "links", ["household_id"])
     op.create_table(
         "sign_in_tries",
         sa.Column("try_id", sa.Text(), nullable=False),
@@ -58,4 +61,3 @@ def upgrade() -> None:
     for column in ("account_id", "expires_at"):
         op.create_index(f"ix_notices_{column}", "notices", [column])
     op.add_column("links", sa.Column("network", sa.Text()))
-    op.create_index("ix_links_household_id", "links", ["household_id"])

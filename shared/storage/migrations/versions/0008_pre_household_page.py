@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from shared.storage.online import build_index
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -10,6 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    for column in ("account_id", "link_id"):
+        build_index(f"ix_audit_events_{column}", "audit_events", [column])
     op.create_table(
         "visits",
         sa.Column("visit_hash", sa.Text(), nullable=False),
@@ -41,5 +45,3 @@ def upgrade() -> None:
             ["grant_id"], ["grants.grant_id"], name="fk_grant_origins_grant_id", ondelete="CASCADE"
         ),
     )
-    for column in ("account_id", "link_id"):
-        op.create_index(f"ix_audit_events_{column}", "audit_events", [column])
