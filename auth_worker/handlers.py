@@ -40,8 +40,9 @@ from shared.messages import (
     VisitUsed,
 )
 from shared.sealing import seal, unseal
+from shared.settling import Retry
 from shared.storage.base import AttemptOutcome, AuthTransaction, LoginAttempt
-from shared.worker import Batched, HandlerTable, Retry
+from shared.worker import Batched, HandlerTable
 
 OUTCOMES: tuple[tuple[type[Exception], AttemptOutcome], ...] = (
     (errors.SignInRefused, AttemptOutcome.REFUSED),

@@ -1,11 +1,4 @@
-"""Runs a service's table of handlers: every event ends acknowledged, retried, or in the dead letters with a reason.
-
-    the handler returns                         done
-    Refusal                                     done: an answer, not a failure
-    Conflict                                    tried again at once, a few times, then like the next
-    Retry, StoreUnavailable, BusUnavailable,
-    a handler over its deadline                 tried again later, up to a limit, then buried
-    anything else, or not understood            buried
+"""Runs a service's table of handlers: every event ends acknowledged, retried, or in the dead letters with a reason (`settling`).
 
 An event that fails goes on alone, with its own attempt count, and the rest of its message is done. The message is acknowledged
 when all that follows from it is confirmed, and stays in hand until then: handing it back would make RabbitMQ before 4.3 count
@@ -18,25 +11,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, repeat
 from math import inf
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import structlog
 
-from shared import lines, wire
-from shared.bus.base import Bus, BusUnavailable, Delivery
+from shared import wire
+from shared.bus.base import BusUnavailable, Delivery
 from shared.bus.traced import link_of
-from shared.domain.errors import Refusal
-from shared.health import Health, remembered
+from shared.health import remembered
 from shared.merging import Merging, Shared
 from shared.messages import QUEUES, Event
-from shared.metrics import Metrics
-from shared.storage.base import Conflict, StoreUnavailable
-from shared.traces import CAUSE, Span, Traces
+from shared.settling import Result, Settler, Workplace
+from shared.storage.base import Conflict
+from shared.traces import CAUSE
 from shared.wire import Batch, WireError
 
-MOST_ATTEMPTS = 8
 MOST_REDELIVERIES = 10
 """How often a message may take its reader down with it; RabbitMQ 4 would drop it at 20."""
 CONFLICTS_IN_PLACE = 5
@@ -48,37 +38,8 @@ DRAIN_SECONDS = 10.0
 MERGED = 256
 """Events that are handled at once, of however many messages."""
 _FAULT_SECONDS = 1.0
-_WAITS = (0.1, 0.5, 1, 2, 5)
 
 log = structlog.get_logger(__name__)
-
-
-class Retry(Exception):
-    """Not now: something this event builds on is not there yet."""
-
-
-class Workplace(Protocol):
-    """What the worker itself needs of a service's context."""
-
-    @property
-    def bus(self) -> Bus:
-        """Return the bus."""
-        ...
-
-    @property
-    def health(self) -> Health:
-        """Return where the worker says how it is."""
-        ...
-
-    @property
-    def metrics(self) -> Metrics:
-        """Return where it counts what it does."""
-        ...
-
-    @property
-    def traces(self) -> Traces:
-        """Return where it tells what it did."""
-        ...
 
 
 ContextT = TypeVar("ContextT", bound=Workplace)
@@ -93,9 +54,6 @@ class Batched(Generic[ContextT]):
 
 Handler: TypeAlias = Callable[[Any, ContextT], Awaitable[None]] | Batched[ContextT]
 HandlerTable: TypeAlias = Mapping[type[Event], Handler[ContextT]]
-
-_AWAY = (StoreUnavailable, BusUnavailable)
-_LATER = (Retry, Conflict, TimeoutError, *_AWAY)
 
 
 async def run(
@@ -156,30 +114,6 @@ async def _finish(started: set[asyncio.Task[None]], seconds: float) -> None:
         await asyncio.gather(*late, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
-    """How the handling of one event ended."""
-
-    event: Event
-    error: Exception | None
-    seconds: float
-    shared: bool = False
-    """Whether it failed together with events of other messages."""
-
-    @property
-    def is_own_fault(self) -> bool:
-        """Tell whether one of the events may be at fault, and not what all of them need."""
-        return self.error is not None and not isinstance(self.error, _AWAY)
-
-    def outcome(self, attempt: int) -> str:
-        """Return `done`, `refused`, `later` or `buried`."""
-        if self.error is None:
-            return "done"
-        if isinstance(self.error, Refusal):
-            return "refused"
-        return "later" if isinstance(self.error, _LATER) and attempt < MOST_ATTEMPTS else "buried"
-
-
 class _Reader(Generic[ContextT]):
     """Handles the messages of one queue."""
 
@@ -198,7 +132,7 @@ class _Reader(Generic[ContextT]):
         self._handlers = handlers
         self._context = context
         self._metrics = context.metrics
-        self._stop = stop
+        self._settler = Settler(queue, context, stop=stop)
         self._deadline = deadline
         # A message may carry hundreds of events: prefetch alone would not bound how many handlers run.
         self._slots = slots
@@ -235,15 +169,15 @@ class _Reader(Generic[ContextT]):
             handler = self._handlers[type(batch.events[0])]
         except (WireError, KeyError) as puzzle:
             reason = str(puzzle) if isinstance(puzzle, WireError) else "no handler for this kind"
-            await self._bury(delivery.body, reason)
+            await self._settler.bury(delivery.body, reason)
             return
         if delivery.redeliveries > MOST_REDELIVERIES:
-            await self._take_apart(delivery, batch)
+            await self._settler.take_apart(delivery, batch)
             return
         for result in await self._run(handler, batch):
-            await self._settle(result, batch.attempt)
+            await self._settler.settle(result, batch.attempt)
 
-    async def _run(self, handler: Handler[ContextT], batch: Batch) -> list[_Result]:
+    async def _run(self, handler: Handler[ContextT], batch: Batch) -> list[Result]:
         if not isinstance(handler, Batched):
             return await self._each(handler, batch)
         many = len(batch.events) > 1
@@ -273,11 +207,11 @@ class _Reader(Generic[ContextT]):
         for merging in self._merging.values():
             await merging.close()
 
-    async def _each(self, handle: Callable[[Any, ContextT], Awaitable[None]], batch: Batch) -> list[_Result]:
+    async def _each(self, handle: Callable[[Any, ContextT], Awaitable[None]], batch: Batch) -> list[Result]:
         tries = (self._try(partial(handle, event, self._context), [event]) for event in batch.events)
         return [result for results in await asyncio.gather(*tries) for result in results]
 
-    async def _try(self, handle: Callable[[], Awaitable[None]], events: Sequence[Event]) -> list[_Result]:
+    async def _try(self, handle: Callable[[], Awaitable[None]], events: Sequence[Event]) -> list[Result]:
         error: Exception | None = None
         async with self._slots:
             started, attempt = time.monotonic(), object()
@@ -294,83 +228,7 @@ class _Reader(Generic[ContextT]):
             seconds = time.monotonic() - started
         shared = isinstance(error, Shared)
         error = error.cause if isinstance(error, Shared) else error
-        return [_Result(event=event, error=error, seconds=seconds, shared=shared) for event in events]
-
-    async def _settle(self, result: _Result, attempt: int) -> None:
-        """Log how an event ended, and hand over what follows from it."""
-        event, error, outcome = result.event, result.error, result.outcome(attempt)
-        self._metrics.events.observe(result.seconds, event.kind, outcome)
-        if self._context.traces.is_on:
-            self._context.traces.tell(_span(result, outcome))
-        if outcome == "done" and attempt == 1:
-            # What nearly every line says.
-            lines.info(
-                (__name__, "event handled", (("kind", event.kind), ("outcome", outcome), ("attempt", 1))),
-                correlation_id=event.correlation_id,
-                duration_ms=round(result.seconds * 1000, 2),
-            )
-            return
-        log.info(
-            "event handled",
-            kind=event.kind,
-            outcome=outcome,
-            attempt=attempt,
-            correlation_id=event.correlation_id,
-            duration_ms=round(result.seconds * 1000, 2),
-            **({"reason": f"{type(error).__name__}: {error}"} if outcome in {"refused", "later"} else {}),
-        )
-        if outcome == "later":
-            await self._confirmed(partial(self._context.bus.retry, self.queue, event, attempt=attempt + 1))
-        elif outcome == "buried" and error is not None:
-            # The message of an unforeseen error could quote anything; its place in the code cannot.
-            reason = f"{type(error).__name__} in attempt {attempt}{_place(error)}"
-            await self._bury(wire.encode([event], attempt=attempt), reason, error)
-
-    async def _take_apart(self, delivery: Delivery, batch: Batch) -> None:
-        """Bury what takes its readers down; of many events in a message, try each alone, since one of them is at fault."""
-        if len(batch.events) == 1 or batch.attempt >= MOST_ATTEMPTS:
-            await self._bury(delivery.body, f"took its reader down {delivery.redeliveries} times")
-            return
-        for event in batch.events:
-            await self._confirmed(
-                partial(self._context.bus.retry, self.queue, event, attempt=batch.attempt + 1)
-            )
-
-    async def _bury(self, body: bytes, reason: str, error: Exception | None = None) -> None:
-        log.error("message buried", queue=self.queue, reason=reason, exc_info=error)
-        self._metrics.buried.add(self.queue)
-        await self._confirmed(partial(self._context.bus.bury, self.queue, body, reason=reason))
-
-    async def _confirmed(self, hand_over: Callable[[], Awaitable[None]]) -> None:
-        """Hand over what follows from a message, again and again until the broker confirms it.
-
-        Raises:
-            BusUnavailable: the worker is to end, and the broker is still away.
-        """
-        for wait in chain(_WAITS, repeat(_WAITS[-1])):
-            try:
-                await hand_over()
-            except BusUnavailable as error:
-                if self._stop.is_set():
-                    raise
-                log.warning("message kept, broker away", queue=self.queue, reason=str(error), again_in_s=wait)
-            else:
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._stop.wait()
-
-
-def _span(result: _Result, outcome: str) -> Span:
-    return Span(
-        name=f"handle {result.event.kind}",
-        side="consumer",
-        seconds=result.seconds,
-        outcome=outcome,
-        correlation_id=result.event.correlation_id,
-        link_id=link_of(result.event),
-        failed=outcome in {"later", "buried"},
-    )
+        return [Result(event=event, error=error, seconds=seconds, shared=shared) for event in events]
 
 
 async def _again_on_conflict(handle: Callable[[], Awaitable[None]]) -> None:
@@ -379,12 +237,3 @@ async def _again_on_conflict(handle: Callable[[], Awaitable[None]]) -> None:
         with suppress(Conflict):
             return await handle()
     return await handle()
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

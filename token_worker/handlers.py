@@ -28,9 +28,10 @@ from shared.messages import (
     TokenSeen,
     VisitChanged,
 )
+from shared.settling import Retry
 from shared.storage.base import AuditEvent, Changes, TokenTransaction
 from shared.storage.visits import Origin
-from shared.worker import Batched, HandlerTable, Retry
+from shared.worker import Batched, HandlerTable
 from token_worker import notices, rechecks, revocation, upgrades
 from token_worker.context import TokenContext
 from token_worker.deliveries import sealed

@@ -20,10 +20,10 @@ from shared.domain.link import LinkState
 from shared.messages import AccountEndSubmitted, AccountRecheckRequested, TokenRevokeRequested
 from shared.sealing import seal, unseal
 from shared.settings import load
+from shared.settling import Retry
 from shared.storage.base import StoreUnavailable
 from shared.storage.lifecycle import AccountCheck, Doubt
 from shared.wire import decode
-from shared.worker import Retry
 from tests.play.database import execute
 from tests.play.directory import CLIENT, Directory, running_directory
 from tests.store_samples import LINK

@@ -14,9 +14,10 @@ from shared.domain.errors import LinkTaken
 from shared.health import Health
 from shared.messages import Event, LinkRequested, TokenSeen
 from shared.metrics import Metrics
+from shared.settling import MOST_ATTEMPTS, Retry
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.traces import NoTraces, Traces
-from shared.worker import Batched, Retry
+from shared.worker import Batched
 from tests.contract.conftest import PATIENCE
 
 QUEUE = "auth.link"
@@ -150,7 +151,7 @@ async def test_unforeseen_failure_is_buried_without_its_words(bus: Bus) -> None:
 async def test_last_attempt_is_buried(bus: Bus) -> None:
     """What does not pass in the end is kept with its event, for somebody to look at."""
     async with working(bus, failing(Retry("never"), 10**6)):
-        await bus.retry(QUEUE, requested("one"), attempt=worker.MOST_ATTEMPTS)
+        await bus.retry(QUEUE, requested("one"), attempt=MOST_ATTEMPTS)
         await buried(bus)
     (letter,) = await bus.dead_letters()
 

@@ -15,7 +15,7 @@ from shared.bus.rabbit import RabbitBus, open_rabbit
 from shared.domain.link import LinkState
 from shared.messages import Event, LinkChanged, LinkRequested, TokenSeen
 from shared.metrics import Metrics
-from shared.worker import Retry
+from shared.settling import Retry
 from tests.contract.conftest import PATIENCE, connected, opened
 from tests.contract.test_bus import QUEUE, Hands, ids, requested
 from tests.contract.test_worker import Context
