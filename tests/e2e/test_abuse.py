@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -41,7 +42,7 @@ def peak_memory(system: System) -> int:
 
 def alive(replies: list[Reply]) -> list[tuple[int, bytes]]:
     """Return what `/livez` would have said, for as many answers."""
-    return [(200, b'{"status": "ok"}')] * len(replies)
+    return [(200, b'{"status": "alive"}')] * len(replies)
 
 
 @pytest.mark.parametrize("abuse", CASES.values(), ids=CASES)
@@ -76,8 +77,8 @@ async def test_thousands_of_requests_at_once(running: System, said: list[str], s
         replies, told = await asyncio.gather(client.replies(), sonos.call("getMetadata", {"id": "root"}))
         await sending
 
-    assert PIPELINED == len(replies)
-    assert alive(replies) == [(reply.status, reply.body) for reply in replies]
+    # Counted, since pytest would explain for minutes how two lists of thousands differ.
+    assert {alive(replies)[0]: PIPELINED} == Counter((reply.status, reply.body) for reply in replies)
     assert "Client.LoginUnauthorized" == told.fault
 
 
