@@ -246,7 +246,7 @@ def run_process(serve: Serve, **arguments: object) -> None:
         settings = load(**arguments)
         logs.configure(level=settings.log_level, format=settings.log_format)
         # What is there by now stays: a hundred thousand objects of modules. Looked through each time, they would hold up everybody
-        # for some 40 ms.
+        # for tens of milliseconds.
         gc.freeze()
         with _runner() as runner:
             runner.run(_until_stopped(serve, settings))
