@@ -12,7 +12,9 @@ SHOWN = 6
 """Characters of a secret or a hash."""
 LONGEST_ID = 12
 
-_HASHES = frozenset({"browser", "entry_id", "key_hash", "network", "session_hash", "typed_id", "typed_ids"})
+_HASHES = frozenset(
+    {"browser", "content_digest", "entry_id", "key_hash", "network", "session_hash", "typed_id", "typed_ids"}
+)
 _TIMES = frozenset({"at", "started_by"})
 _SECRETS = "authToken|privateKey|token|key|linkCode|linkDeviceId|sessionId|username|password|userIdHashCode"
 _ELEMENT = re.compile(rf"(<(?:\w+:)?(?:{_SECRETS})>)([^<]{{{SHOWN}}})[^<]+(</)")

@@ -54,7 +54,7 @@ async def test_other_languages_keep_the_place_and_nothing_else(running: System, 
 async def test_answer_to_a_form_offers_no_other_language(running: System, person: Person) -> None:
     """Its address cannot be opened; a bare error is a page in the person's language all the same."""
     address = f"{running.gateways[0]}/household/default/sign-out"
-    async with person.http.post(address, headers={"Accept-Language": "it"}) as response:
+    async with person.http.post(address, data={"x": "y"}, headers={"Accept-Language": "it"}) as response:
         text = await response.text()
 
     assert 403 == response.status
