@@ -41,9 +41,10 @@ unit: $(VENV)/.ready
 	$(BIN)/pytest -n auto -m "not services and not browser" tests/unit tests/contract tests/completeness
 
 # A file at a time, so that tests that cannot run beside each other share a file: xdist_group, the mark meant
-# for it, does nothing with pytest 9.2 (pytest-xdist issue 1386). Three at a time: most of them wait for servers.
+# for it, does nothing with pytest 9.2 (pytest-xdist issue 1386). Three at a time: most of them wait for servers. In the
+# order of their folders, so that the short ones of tests/unit come last and fill what time the long ones leave.
 all-tests: $(VENV)/.ready services
-	$(BIN)/pytest -n 3 --dist loadfile --durations=25
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 
 services: ## Install PostgreSQL, PgBouncer, RabbitMQ, Chromium, a font, nginx, node and systemd's tools for the tests, where they are missing and apt-get may
 	@tests/services/install.sh postgresql pgbouncer rabbitmq chromium font nginx node systemd
