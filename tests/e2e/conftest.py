@@ -13,7 +13,8 @@ from tests.play.operator import EMBEDDED, System, add_account, deployment
 from tests.play.person import Person
 from tests.play.sonos import Sonos
 
-ON_SERVERS = ["memory-postgres", "rabbit-sqlite", "rabbit-postgres", "processes"]
+ON_SERVERS = ["memory-postgres", "rabbit-sqlite", "processes"]
+"""The last is RabbitMQ with PostgreSQL."""
 FORMS = ["memory-sqlite", *(pytest.param(form, marks=pytest.mark.services) for form in ON_SERVERS)]
 
 

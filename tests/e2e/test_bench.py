@@ -13,6 +13,7 @@ from tests.services.keeper import PROJECT
 PARTS = ("hot", "flows", "footprint", "many", "herd")
 
 
+@pytest.mark.gate
 @pytest.mark.usefixtures("rabbit_server", "postgres_server")
 async def test_short_run_measures_every_row(tmp_path: Path) -> None:
     """Each part gives its figures, all answers were right, and nothing was left out; peers need a registry and are not run."""
