@@ -7,7 +7,7 @@ closes its channel for everybody (aio-pika 10.2).
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ from shared.bus.flow import Flow, waiting_in
 from shared.bus.line import Line, as_unavailable
 from shared.bus.publishing import DIRECT, PUBLISH_SECONDS, Publishing
 from shared.bus.topology import Topology, prepare
-from shared.messages import Event
+from shared.messages import WORK, Event
 from shared.metrics import Metrics
 
 _T = TypeVar("_T")
@@ -189,7 +189,7 @@ class RabbitBus:
     async def trouble(self) -> str | None:
         """Ask the broker, on the connection that messages come on, what waits for readers that have room."""
         try:
-            waiting = await self._waiting()
+            waiting = await self._waiting(self._read_here)
         except BusUnavailable as error:
             return str(error)
         now = asyncio.get_running_loop().time()
@@ -202,21 +202,26 @@ class RabbitBus:
         """Tell whether both lines are up."""
         return self._publishing.line.is_up and self._consuming.is_up
 
-    async def _waiting(self, **others: str) -> Mapping[str, int]:
-        """Return how many messages wait for this process's readers, and in other queues."""
+    @property
+    def _read_here(self) -> list[str]:
+        """Return the queues that this process reads."""
+        return [each.queue for each in self._consumers]
+
+    async def _waiting(self, queues: Iterable[str], **others: str) -> Mapping[str, int]:
+        """Return how many messages wait in work queues, and in other queues of the broker."""
         with as_unavailable():
-            queues = {each.queue: self._names.queue(each.queue) for each in self._consumers} | others
-            return await waiting_in(await self._consuming.errand(), queues)
+            names = {queue: self._names.queue(queue) for queue in queues} | others
+            return await waiting_in(await self._consuming.errand(), names)
 
     async def _measure(self) -> None:
-        """Bring up to date what is told of the broker; gateways, which read no queue, leave those to others."""
+        """Bring up to date what is told of the broker; a gateway, which reads no queue, tells of all of them."""
         self._metrics.broker.set(self.is_connected())
-        for queue in (*(each.queue for each in self._consumers), "dead"):
+        queues = self._read_here or list(WORK)
+        for queue in (*queues, "dead"):
             self._metrics.waiting.forget(queue)
-        if self._consumers:
-            with suppress(BusUnavailable):
-                for queue, count in (await self._waiting(dead=self._names.dead)).items():
-                    self._metrics.waiting.set(count, queue)
+        with suppress(BusUnavailable):
+            for queue, count in (await self._waiting(queues, dead=self._names.dead)).items():
+                self._metrics.waiting.set(count, queue)
 
     async def _prepare_consuming(self, line: Line) -> None:
         channel = await line.errand()

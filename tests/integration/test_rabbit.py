@@ -13,7 +13,7 @@ from shared.bus import flow, inspection, line
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.rabbit import RabbitBus, open_rabbit
 from shared.domain.link import LinkState
-from shared.messages import Event, LinkChanged, LinkRequested, TokenSeen
+from shared.messages import WORK, Event, LinkChanged, LinkRequested, TokenSeen
 from shared.metrics import Metrics
 from shared.settling import Retry
 from tests.contract.conftest import PATIENCE, connected, opened
@@ -326,3 +326,16 @@ async def test_what_becomes_of_messages_is_counted(rabbit_url: str) -> None:
     counted = {labels: sum(tally.counts) for labels, tally in metrics.publishes.tallies.items()}
     assert {("work", "ok"): 1, ("work", "returned"): 1, ("dead", "ok"): 1, ("retry", "away"): 1} == counted
     assert ({(): 1}, {("auth.login",): 0, ("dead",): 1}) == (metrics.broker.values, metrics.waiting.values)
+
+
+async def test_whoever_reads_no_queue_tells_of_all(rabbit_url: str) -> None:
+    """As gateways do, for the operator page; what cannot be asked is not told."""
+    metrics = Metrics()
+    async with open_rabbit(rabbit_url, metrics=metrics) as bus:
+        await connected(bus)
+        await bus.publish([requested(1)])
+        await metrics.look()
+        told = {queue: count for (queue,), count in metrics.waiting.values.items()}
+
+    assert {*WORK, "dead"} == set(told)
+    assert {QUEUE: 1} == {queue: count for queue, count in told.items() if count}
