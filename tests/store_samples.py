@@ -409,3 +409,17 @@ async def cut_connections(url: str, which: str = "") -> int:
     )
     await administrator.close()
     return len(cut)
+
+
+async def insert_grants(stores: Stores, count: int) -> list[Grant]:
+    """Insert an account, and grants of it in as many households; return those."""
+    async with stores.auth.transaction() as transaction:
+        account = await transaction.upsert_account(ACCOUNT)
+    made = [
+        replace(GRANT, grant_id=f"g{number}", household_id=f"h{number}", account_id=account.account_id)
+        for number in range(count)
+    ]
+    async with stores.token.transaction() as transaction:
+        for grant in made:
+            await transaction.insert_grant(grant)
+    return made

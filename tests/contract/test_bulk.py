@@ -8,7 +8,7 @@ import pytest
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
 from shared.storage.base import Conflict, SealedPair
-from tests.store_samples import ACCOUNT, GRANT, Stores
+from tests.store_samples import Stores, insert_grants
 
 MANY = 12
 WAYS = ["together", "one by one"]
@@ -17,16 +17,7 @@ WAYS = ["together", "one by one"]
 @pytest.fixture
 async def grants(stores: Stores) -> list[Grant]:
     """Grants of one account, in as many households."""
-    async with stores.auth.transaction() as transaction:
-        account = await transaction.upsert_account(ACCOUNT)
-    made = [
-        replace(GRANT, grant_id=f"g{number}", household_id=f"h{number}", account_id=account.account_id)
-        for number in range(MANY)
-    ]
-    async with stores.token.transaction() as transaction:
-        for grant in made:
-            await transaction.insert_grant(grant)
-    return made
+    return await insert_grants(stores, MANY)
 
 
 def _rotated(grants: Sequence[Grant]) -> list[tuple[Grant, Grant]]:

@@ -1,7 +1,6 @@
 """Look-ups past SQLAlchemy and through it: the same answers, and the same promises when connections are lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -9,27 +8,11 @@ import asyncpg
 import pytest
 
 from shared.storage.base import StoreUnavailable
-from shared.storage.direct import AskPlainly, Held
 from shared.storage.sql import SqlReadStore
 from tests.services.postgres import PostgresServer
-from tests.store_samples import LINK, Stores, cut_connections, insert_link, open_stores, standing
+from tests.store_samples import LINK, Stores, cut_connections, insert_link, standing
 
 MANY = 40
-
-
-@pytest.fixture(params=["direct", "plain"])
-async def stores(
-    request: pytest.FixtureRequest, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Stores]:
-    """Stores that ask either way."""
-    if request.param == "plain":
-
-        async def refuse(*_: object) -> None:
-            raise AskPlainly
-
-        monkeypatch.setattr(Held, "fetch", refuse)
-    async with open_stores(postgres_url) as opened:
-        yield opened
 
 
 async def _insert(stores: Stores) -> list[str]:

@@ -1,7 +1,7 @@
 """Many refreshes in two statements, and in a transaction by SQLAlchemy: the same rows, the same conflicts, the same promises when connections are lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import asyncpg
@@ -9,40 +9,15 @@ import pytest
 
 from shared.domain.grant import Grant, GrantStatus
 from shared.storage.base import AuditEvent, Changes, Conflict, SealedPair, StoreUnavailable
-from shared.storage.direct import AskPlainly, Held
-from tests.store_samples import ACCOUNT, GRANT, Stores, cut_connections, open_stores
+from tests.store_samples import Stores, cut_connections, insert_grants
 
 MANY = 12
-
-
-@pytest.fixture(params=["short", "plain"])
-async def stores(
-    request: pytest.FixtureRequest, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Stores]:
-    """Stores that go either way."""
-    if request.param == "plain":
-
-        async def refuse(*_: object) -> None:
-            raise AskPlainly
-
-        monkeypatch.setattr(Held, "fetch", refuse)
-    async with open_stores(postgres_url) as opened:
-        yield opened
 
 
 @pytest.fixture
 async def grants(stores: Stores) -> list[Grant]:
     """Grants of one account, in as many households."""
-    async with stores.auth.transaction() as transaction:
-        account = await transaction.upsert_account(ACCOUNT)
-    made = [
-        replace(GRANT, grant_id=f"g{number}", household_id=f"h{number}", account_id=account.account_id)
-        for number in range(MANY)
-    ]
-    async with stores.token.transaction() as transaction:
-        for grant in made:
-            await transaction.insert_grant(grant)
-    return made
+    return await insert_grants(stores, MANY)
 
 
 def _changes(grants: Sequence[Grant]) -> Changes:
