@@ -18,7 +18,8 @@ from shared.domain.sight import LONGEST_NOTE, Sight
 from shared.messages import LinkObserved, Seen
 
 MOST_LINKS = 10_000
-"""Links counted at a time; with one more the oldest is forgotten."""
+"""Links counted at a time. With one more the oldest is forgotten; a poll that is to come again makes no such room for itself: were it to,
+more households than these, each with a poll every few seconds, would all be news each time."""
 TELL_SECONDS = 1.0
 """Between two tellings."""
 COUNT_SECONDS = 60.0
@@ -27,6 +28,8 @@ GRACE_SECONDS = 120
 """After which an expired link is forgotten: no request for it is taken any more."""
 MOST_TOLD = 100
 """Links in one message."""
+
+_AGAIN = frozenset({Sight.RETRY, Sight.UNAVAILABLE})
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +59,11 @@ class Tally:
     def saw(self, code: VerifiedCode, sight: Sight, now: int, note: str = "") -> None:
         """Count a sight; a few dictionary look-ups, since polls come here."""
         link_id = code.link_id
-        watched = self._links.get(link_id) or self._begin(code)
+        watched = self._links.get(link_id)
+        if watched is None:
+            if sight in _AGAIN and len(self._links) >= MOST_LINKS:
+                return
+            watched = self._begin(code)
         count = watched.seen.get(sight)
         if count is None:
             watched.seen[sight] = [1, now, now]

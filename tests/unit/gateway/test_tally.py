@@ -111,6 +111,18 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {LONGEST_NOTE} == {len(each.seen[0].note) for message in post.messages for each in message}
 
 
+async def test_waiting_households_do_not_push_each_other_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than are counted, round after round: those that were first stay, and nothing is news twice."""
+    monkeypatch.setattr(tally, "MOST_LINKS", 2)
+    seen_here, post = Tally(), Post()
+    for later in (0, 5, 10):
+        for number in (1, 2, 3, 4):
+            seen_here.saw(code(number), Sight.RETRY, NOW + later)
+        await seen_here.tell(post, "gateway-1", everything=False)
+
+    assert [{"link-1", "link-2"}] == [{each.link_id for each in message} for message in post.messages]
+
+
 async def test_a_link_that_is_over_is_forgotten() -> None:
     """Not before nobody can ask for it any more."""
     seen_here, post = Tally(), Post()
