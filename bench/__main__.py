@@ -41,7 +41,8 @@ class Size:
 
 
 WHOLE = Size(
-    pace=Pace(rounds=5, seconds=2.0),
+    # Many short ones in turn: a machine that is shared changes its pace within seconds, and both of a pair shall meet the same.
+    pace=Pace(rounds=15, seconds=0.8),
     slow_pace=Pace(rounds=3, seconds=3.0),
     households=20_000,
     refreshed=20_000,
@@ -142,7 +143,7 @@ class Run:
 
     async def _peers(self) -> list[Figure]:
         async with open_bed() as bed:
-            pace = replace(self._size.pace, rounds=min(self._size.pace.rounds, 3))
+            pace = replace(self._size.pace, rounds=min(self._size.pace.rounds, 5))
             found, failed = await peers.side_by_side(bed, pace, self._say)
             self.failed |= failed
             return found

@@ -43,7 +43,7 @@ class Pace:
             ports=[port],
             connections=CONNECTIONS,
             seconds=self.seconds,
-            warm_up=min(0.5, self.seconds / 2),
+            warm_up=min(0.5, self.seconds / 3),
             expect=f"HTTP/1.1 {row.status}" if row else "",
             holds=row.holds if row else "",
         )

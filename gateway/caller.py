@@ -1,13 +1,12 @@
 """Who a call is from: the one answer of the guard, alike for every way of signing in."""
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.domain.account import AccountTier
 from shared.settings import Auth
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody whose call may be answered. No operation needs to know how they proved it."""
 
     kind: Auth

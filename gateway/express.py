@@ -6,7 +6,7 @@ Whatever is not ordinary goes through the application. tests/e2e/test_express.py
 still, for calls whose bytes came in one piece.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from http import HTTPStatus
 
@@ -27,7 +27,7 @@ class Replies:
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         """Take what every answer carries."""
-        self._headers = tuple(headers.items())
+        self._headers = _lines(headers.items())
         self._head = lru_cache(maxsize=256)(self._made_head)
 
     def soap(self, answered: Answered) -> bytes:
@@ -37,13 +37,14 @@ class Replies:
 
     def empty(self, status: int, headers: Mapping[str, str]) -> bytes:
         """Return an answer of headers alone."""
-        return b"".join((self._made_head(status, tuple(headers.items()), 0), _date(), b"\r\n\r\n"))
+        return b"".join((self._made_head(status, headers.items(), 0), _date(), b"\r\n\r\n"))
 
-    def _made_head(self, status: int, headers: tuple[tuple[str, str], ...], length: int) -> bytes:
+    def _made_head(self, status: int, headers: Iterable[tuple[str, str]], length: int) -> bytes:
         """Return all of an answer's head but the date, with the words of aiohttp."""
-        lines = (*headers, *self._headers, (hdrs.CONTENT_LENGTH, str(length)), (hdrs.SERVER, SERVER_SOFTWARE))
-        head = "".join([f"{name}: {value}\r\n" for name, value in lines])
-        return f"HTTP/1.1 {_STATUS[status]}\r\n{head}{hdrs.DATE}: ".encode()
+        return (
+            f"HTTP/1.1 {_STATUS[status]}\r\n{_lines(headers)}{self._headers}{hdrs.CONTENT_LENGTH}: {length}\r\n"
+            f"{hdrs.SERVER}: {SERVER_SOFTWARE}\r\n{hdrs.DATE}: "
+        ).encode()
 
 
 class Express:
@@ -129,6 +130,10 @@ class Express:
             and content.total_bytes <= self._largest_body
             and not _is_special(request.headers)
         )
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])
 
 
 _NONE: tuple[str, ...] = ()

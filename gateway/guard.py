@@ -56,6 +56,8 @@ class Guard(asyncio.Protocol):
         """What is being answered the short way."""
         self._held = b""
         """What came meanwhile."""
+        self._turned: tuple[Head, bytes] | None = None
+        """A whole request that waits for aiohttp to have its turn."""
         self._is_writable = True
         self._idle_since: float | None = None
         """When the last answer was out, if aiohttp does not know of it."""
@@ -85,7 +87,7 @@ class Guard(asyncio.Protocol):
         """Decide which way bytes go, and when."""
         if self._transport is None:
             return
-        if self.reply is not None or not self._is_writable:
+        if self.reply is not None or self._turned is not None or not self._is_writable:
             # Whoever does not read his answers is not read from either.
             self._held += data
             self._transport.pause_reading()
@@ -132,8 +134,7 @@ class Guard(asyncio.Protocol):
 
     def _is_shortened(self, data: bytes) -> bool:
         """Take account of where requests end, and begin to answer a whole one the short way if that can be."""
-        shorten = self._house.shorten
-        if self._owed is None or shorten is None:
+        if self._owed is None or self._house.shorten is None:
             self._owed = None
             return False
         if self._owed:
@@ -141,9 +142,28 @@ class Guard(asyncio.Protocol):
             return False
         head = self._house.heads.read(data)
         self._owed = None if head is None else _difference(head.end, len(data))
-        if head is None or self._owed != 0 or not self._is_aiohttp_free():
+        if head is None or self._owed != 0 or self._answering:
             return False
-        answer = shorten(head, data, self._peer)
+        if self._is_aiohttp_free():
+            return self._begin_short(head, data)
+        # Its answer is out, but it needs another turn of the loop to wait for the next request, and whoever asks at once would be left to
+        # it for ever.
+        self._turned = head, data
+        self._loop.call_soon(self._after_turn)
+        return True
+
+    def _after_turn(self) -> None:
+        turned, self._turned = self._turned, None
+        if self._transport is None or turned is None:
+            return
+        if not (self._is_aiohttp_free() and self._begin_short(*turned)):
+            self._hand_on(turned[1])
+        self._go_on()
+
+    def _begin_short(self, head: Head, data: bytes) -> bool:
+        """Begin to answer a request that can go the short way."""
+        shorten = self._house.shorten
+        answer = shorten(head, data, self._peer) if shorten is not None else None
         if answer is None:
             return False
         # The timer of aiohttp would take the connection for idle.
@@ -176,7 +196,8 @@ class Guard(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Turn to what came while there was no time for it."""
-        if self._held and self._is_writable and self.reply is None and self._transport is not None:
+        is_free = self.reply is None and self._turned is None
+        if self._held and self._is_writable and is_free and self._transport is not None:
             held, self._held = self._held, b""
             self._transport.resume_reading()
             self.data_received(held)

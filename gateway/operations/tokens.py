@@ -53,7 +53,7 @@ async def _by_token(request: Request, context: GatewayContext) -> Caller:
     elif claims.is_stale(context.clock.now()):
         raise TokenRefreshRequired(await successor(claims, request, context))
     else:
-        view = await _usable(claims, correlation_id=request.correlation_id, context=context)
+        view = await _usable(claims, presented(claims), request.correlation_id, context)
     return caller_of(view, device_id=request.credentials.device_id)
 
 
@@ -90,17 +90,20 @@ async def holder(
 
 
 async def _living(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> GrantView:
-    view = await _usable(claims, correlation_id=correlation_id, context=context)
-    rules.check_unexpired(presented(claims), now=view.now)
+    shown = presented(claims)
+    view = await _usable(claims, shown, correlation_id, context)
+    rules.check_unexpired(shown, now=view.now)
     return view
 
 
-async def _usable(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> GrantView:
+async def _usable(
+    claims: TokenClaims, shown: Presented, correlation_id: str, context: GatewayContext
+) -> GrantView:
     """Return the row behind a token, however old, if nobody has ended it."""
     view = await context.store.grant(claims.grant_id)
     if view is None:
         raise ReauthorizationNeeded
-    rules.check_usable(view.grant, presented(claims))
+    rules.check_usable(view.grant, shown)
     check_enabled(view.account)
     _tell_seen(claims, view, correlation_id, context)
     return view

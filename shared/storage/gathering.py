@@ -13,11 +13,16 @@ Find = Callable[[Sequence[str]], Coroutine[Any, Any, Mapping[str, ValueT]]]
 """Looks several keys up at once; what does not exist is missing in the answer."""
 
 
+FEW = 8
+"""Keys that go together however few wait."""
+
+
 class Gathering(Generic[ValueT]):
     """Looks keys up one flight at a time: what is asked for while one is under way goes with the next.
 
     Nobody waits when idle, and nobody gets an answer that was read before the question: a flight that has left takes no
-    more keys.
+    more keys. Of many who wait half go with the next: if all of them did, nobody would be left to do anything for meanwhile,
+    and the process would stand idle until the flight has landed.
     """
 
     def __init__(self, find: Find[ValueT], *, most: int) -> None:
@@ -26,12 +31,16 @@ class Gathering(Generic[ValueT]):
         self._waiting: list[_Passenger[ValueT]] = []
         self._flight: asyncio.Task[Mapping[str, ValueT]] | None = None
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def get(self, key: str) -> ValueT | None:
         """Return what *key* stands for now, or None; raises what the look-up raised."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        answer: asyncio.Future[ValueT | None] = asyncio.get_running_loop().create_future()
+        if self._loop is None:
+            # Asking for it takes a system call.
+            self._loop = asyncio.get_running_loop()
+        answer: asyncio.Future[ValueT | None] = self._loop.create_future()
         self._waiting.append((key, answer))
         if self._flight is None:
             self._depart()
@@ -45,7 +54,8 @@ class Gathering(Generic[ValueT]):
             await asyncio.wait([self._flight])
 
     def _depart(self) -> None:
-        aboard, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        most = min(self._most, max(FEW, len(self._waiting) // 2))
+        aboard, self._waiting = self._waiting[:most], self._waiting[most:]
         keys = list(dict.fromkeys(key for key, _ in aboard))
         self._flight = asyncio.create_task(self._find(keys))
         self._flight.add_done_callback(partial(self._land, aboard))

@@ -16,7 +16,7 @@ from gateway import connections as guard
 from gateway.__main__ import LINGER_SECONDS
 from gateway.bodies import BODY_SECONDS
 from gateway.connections import Connections, room_for
-from gateway.guard import Shorten
+from gateway.guard import Guard, Shorten
 
 PATIENCE = 30.0
 HEAD = b"GET /plain HTTP/1.1\r\nHost: a\r\n"
@@ -74,6 +74,11 @@ class Door:
         port = self.server.sockets[0].getsockname()[1]
         self.clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
         return self.clients[-1]
+
+    @property
+    def guards(self) -> list[Guard]:
+        """Return what stands before the connections that are open."""
+        return list(self.connections._open.values())
 
     async def until_a_slow_one_is_closed(self) -> None:
         """Wait as long as a connection lives whose head has just begun and never ends."""

@@ -11,6 +11,7 @@ from gateway.heads import Head
 from tests.unit.gateway.test_connections import GET, HEAD, PATIENCE, opened
 
 SHORT = b"GET /short HTTP/1.1\r\nHost: a\r\n\r\n"
+HELD = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
 LONG_SHORT = b"POST /short HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(SHORT) + SHORT
 MORE_THAN_THE_SYSTEM_KEEPS = 1 << 25
 """Bytes of an answer that nobody reads."""
@@ -121,13 +122,50 @@ async def test_short_request_waits_for_aiohttp(way: Way) -> None:
     """It is answered there, since a place in line is not given up."""
     async with opened(shorten=way.shorten) as door:
         client = await door.connect()
-        await client.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        await client.send(HELD)
         await door.begun.wait()
         await client.send(SHORT)
+        (guard,) = door.guards
+        await _until(lambda: len(guard.inner._messages) == 1)
         door.let_go.set()
         first, status = await client.answer(), (await client.line()).split()[1]
 
         assert (b"held", b"404", []) == (first, status, way.taken)
+
+
+async def test_who_asks_at_once_goes_the_short_way_again(way: Way) -> None:
+    """What comes before aiohttp has noticed that its answer is out waits for that."""
+    async with opened(shorten=way.shorten) as door:
+        client = await door.connect()
+        await client.send(HELD)
+        await door.begun.wait()
+        (guard,) = door.guards
+        door.let_go.set()
+        while guard._answering:
+            await asyncio.sleep(0)
+        was_free = guard._is_aiohttp_free()
+        for request in (SHORT, GET):
+            guard.data_received(request)
+        said = [await client.answer() for _ in range(3)]
+
+        assert (False, [b"held", b"short", b"plain"]) == (was_free, said)
+
+
+async def test_who_goes_away_while_aiohttp_turns_is_not_answered(way: Way) -> None:
+    """Nothing is begun for nobody."""
+    async with opened(shorten=way.shorten) as door:
+        client = await door.connect()
+        await client.send(HELD)
+        await door.begun.wait()
+        (guard,) = door.guards
+        door.let_go.set()
+        while guard._answering:
+            await asyncio.sleep(0)
+        guard.data_received(SHORT)
+        guard.connection_lost(None)
+        await _until(lambda: guard._turned is None)
+
+        assert [] == way.taken
 
 
 async def test_failure_is_left_to_aiohttp(way: Way) -> None:

@@ -1,6 +1,5 @@
 """What a content server is told of the caller, and how long its word holds."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from msgspec.structs import replace
 
 from gateway import identity
 from gateway.caller import Caller
