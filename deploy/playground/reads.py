@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
-from shared.storage.base import GrantView, PollView, ReadStore
+from shared.storage.base import PollView, ReadStore, TokenView
 
 Tell = Callable[[str, str], None]
 """Takes the id that was looked up, and the tables that were read."""
@@ -24,7 +24,7 @@ class WatchedReads:
         self._tell(link_id, "links, deliveries")
         return await self._store.poll(link_id)
 
-    async def grant(self, grant_id: str) -> GrantView | None:
+    async def grant(self, grant_id: str) -> TokenView | None:
         """Read a grant for a guarded call."""
         self._tell(grant_id, "grants, accounts")
         return await self._store.grant(grant_id)

@@ -20,7 +20,7 @@ from shared.domain.grant import Presented
 from shared.domain.token import SENTINEL, TokenClaims
 from shared.messages import RefreshOutcome, TokenRefreshed, TokenRefreshRequested, TokenSeen
 from shared.settings import Auth
-from shared.storage.base import GrantView
+from shared.storage.base import TokenView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Holder:
     """Whose token it is, as of now."""
 
     claims: TokenClaims
-    view: GrantView
+    view: TokenView
 
 
 async def guard(request: Request, context: GatewayContext) -> Caller:
@@ -57,7 +57,7 @@ async def _by_token(request: Request, context: GatewayContext) -> Caller:
     return caller_of(view, device_id=request.credentials.device_id)
 
 
-def caller_of(view: GrantView, *, device_id: str | None = None) -> Caller:
+def caller_of(view: TokenView, *, device_id: str | None = None) -> Caller:
     """Return who is asking, as the rows behind a token have it."""
     return Caller(
         kind="link",
@@ -89,7 +89,7 @@ async def holder(
     return Holder(claims=claims, view=view)
 
 
-async def _living(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> GrantView:
+async def _living(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> TokenView:
     shown = presented(claims)
     view = await _usable(claims, shown, correlation_id, context)
     rules.check_unexpired(shown, now=view.now)
@@ -98,7 +98,7 @@ async def _living(claims: TokenClaims, *, correlation_id: str, context: GatewayC
 
 async def _usable(
     claims: TokenClaims, shown: Presented, correlation_id: str, context: GatewayContext
-) -> GrantView:
+) -> TokenView:
     """Return the row behind a token, however old, if nobody has ended it."""
     view = await context.store.grant(claims.grant_id)
     if view is None:
@@ -196,7 +196,7 @@ def _refresh_requested(
     )
 
 
-def _tell_seen(claims: TokenClaims, view: GrantView, correlation_id: str, context: GatewayContext) -> None:
+def _tell_seen(claims: TokenClaims, view: TokenView, correlation_id: str, context: GatewayContext) -> None:
     """Tell token_worker of the first sight of a generation; the row itself says whether anybody has."""
     if view.grant.seen_generation >= claims.generation or view.grant.generation < claims.generation:
         return

@@ -96,6 +96,19 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantStanding:
+    """How a grant stands: what a guarded call has to know of it, and no more."""
+
+    grant_id: str
+    service: str
+    household_id: str
+    status: GrantStatus
+    family: int
+    generation: int
+    seen_generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MintingKeys:
     """Ids of the keys with which the next pair is made; each row remembers its own."""
 
@@ -231,7 +244,7 @@ def revoke(grant: Grant) -> Grant:
     return replace(grant, status=GrantStatus.REVOKED, version=grant.version + 1)
 
 
-def check_usable(grant: Grant | None, presented: Presented) -> None:
+def check_usable(grant: Grant | GrantStanding | None, presented: Presented) -> None:
     """Refuse an unexpired token whose grant has ended meanwhile.
 
     Raises:

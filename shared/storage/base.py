@@ -17,7 +17,7 @@ from typing import Protocol
 
 from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
-from shared.domain.grant import Grant
+from shared.domain.grant import Grant, GrantStanding
 from shared.domain.link import Link, Standing
 from shared.domain.notice import Notice
 from shared.domain.revocation import Selection
@@ -168,8 +168,17 @@ class PollView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrantView:
+class TokenView:
     """What a guarded call needs: whether the grant still holds, and whose it is."""
+
+    grant: GrantStanding
+    account: Account
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantView:
+    """A grant, and whose it is."""
 
     grant: Grant
     account: Account
@@ -187,8 +196,8 @@ class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads,
         """Return a link, who signed in, and how each attempt was judged."""
         ...
 
-    async def grant(self, grant_id: str) -> GrantView | None:
-        """Return a grant and its account."""
+    async def grant(self, grant_id: str) -> TokenView | None:
+        """Return how a grant stands, and its account."""
         ...
 
     async def grants(self, selection: Selection, *, after: str = "", limit: int) -> tuple[GrantView, ...]:

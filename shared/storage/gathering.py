@@ -13,7 +13,7 @@ Find = Callable[[Sequence[str]], Coroutine[Any, Any, Mapping[str, ValueT]]]
 """Looks several keys up at once; what does not exist is missing in the answer."""
 
 
-FEW = 8
+FEW = 16
 """Keys that go together however few wait."""
 
 
@@ -57,7 +57,8 @@ class Gathering(Generic[ValueT]):
         most = min(self._most, max(FEW, len(self._waiting) // 2))
         aboard, self._waiting = self._waiting[:most], self._waiting[most:]
         keys = list(dict.fromkeys(key for key, _ in aboard))
-        self._flight = asyncio.create_task(self._find(keys))
+        assert self._loop is not None  # since somebody waits
+        self._flight = self._loop.create_task(self._find(keys))
         self._flight.add_done_callback(partial(self._land, aboard))
 
     def _land(

@@ -12,12 +12,12 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.account import Account
-from shared.domain.grant import GrantStatus
+from shared.domain.grant import GrantStanding, GrantStatus
 from shared.domain.limits import Counted, Tries
 from shared.domain.link import Standing
 from shared.domain.revocation import Selection
 from shared.storage import selecting
-from shared.storage.base import GrantView, LinkView, PollView, ReadStore, Vitals
+from shared.storage.base import GrantView, LinkView, PollView, ReadStore, TokenView, Vitals
 from shared.storage.codes import EntryOutcome, EntryView, Guesses
 from shared.storage.direct import Keyed
 from shared.storage.expressions import Keys, is_one_of, now_seconds
@@ -26,6 +26,7 @@ from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
 from shared.storage.providers import ProviderMetadataView
 from shared.storage.rows import (
+    GRANT_STATUSES,
     STATES,
     account_at,
     account_from,
@@ -83,8 +84,12 @@ _LINK = (
     .where(links.c.link_id == bindparam("link_id"))
     .order_by(login_attempts.c.attempt_id)
 )
+_STANDING = (
+    *(grants.c.grant_id, grants.c.service, grants.c.household_id, grants.c.status),
+    *(grants.c.family, grants.c.generation, grants.c.seen_generation),
+)
 _GRANTS = (
-    select(grants, accounts, _NOW)
+    select(*_STANDING, accounts, _NOW)
     .join_from(grants, accounts)
     .where(is_one_of(grants.c.grant_id, bindparam("ids", type_=Keys)))
 )
@@ -155,7 +160,7 @@ class SqlReadStore(SqlTimelineReads, ReadStore):
         )
         self._questions = (polls, grants_, sessions_, deliveries_)
         self._polls = Gathering(partial(_find, polls, _poll_view), most=_MOST)
-        self._grants = Gathering(partial(_find, grants_, _grant_view), most=_MOST)
+        self._grants = Gathering(partial(_find, grants_, _token_view), most=_MOST)
         self._sessions = Gathering(partial(_find, sessions_, _session_view), most=_MOST)
         self._deliveries = Gathering(partial(_find, deliveries_, _sealed), most=_MOST)
 
@@ -177,8 +182,8 @@ class SqlReadStore(SqlTimelineReads, ReadStore):
             now=rows[0].now,
         )
 
-    async def grant(self, grant_id: str) -> GrantView | None:
-        """Return a grant and its account."""
+    async def grant(self, grant_id: str) -> TokenView | None:
+        """Return how a grant stands, and its account."""
         return await self._grants.get(grant_id)
 
     async def grants(self, selection: Selection, *, after: str = "", limit: int) -> tuple[GrantView, ...]:
@@ -288,6 +293,23 @@ def _poll_view(row: Any) -> PollView:
     link_id, state, expires_at, delivery, now = row
     return PollView(
         link=Standing(link_id=link_id, state=STATES[state], expires_at=expires_at), delivery=delivery, now=now
+    )
+
+
+def _token_view(row: Any) -> TokenView:
+    grant_id, service, household_id, status, family, generation, seen_generation = row[: len(_STANDING)]
+    return TokenView(
+        grant=GrantStanding(
+            grant_id=grant_id,
+            service=service,
+            household_id=household_id,
+            status=GRANT_STATUSES[status],
+            family=family,
+            generation=generation,
+            seen_generation=seen_generation,
+        ),
+        account=account_at(row, len(_STANDING)),
+        now=row[-1],
     )
 
 

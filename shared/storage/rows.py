@@ -35,7 +35,7 @@ Found = Mapping[str, Any] | RowMapping
 # Looking a member up by calling its class takes three times as long.
 STATES = {state.value: state for state in LinkState}
 _STATUSES = {status.value: status for status in AccountStatus}
-_GRANT_STATUSES = {status.value: status for status in GrantStatus}
+GRANT_STATUSES = {status.value: status for status in GrantStatus}
 
 
 def split(row: Row[Any], *tables: Table) -> Iterator[Found]:
@@ -263,7 +263,7 @@ def grant_at(row: Sequence[Any]) -> Grant:
         service=row[1],
         account_id=row[2],
         household_id=row[3],
-        status=_GRANT_STATUSES[row[4]],
+        status=GRANT_STATUSES[row[4]],
         family=row[5],
         generation=row[6],
         signing_key_id=row[7],

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.storage.base import StoreUnavailable
-from shared.storage.gathering import Gathering
+from shared.storage.gathering import FEW, Gathering
 
 
 class Database:
@@ -92,6 +92,20 @@ async def test_a_flight_has_room_for_so_many(gathering: Gathering[str], database
 
     assert ["A", "B", "C", "D", "E"] == await asyncio.gather(*tasks)
     assert [["a"], ["b", "c", "d"], ["e"]] == database.flights
+
+
+async def test_of_many_half_go_at_a_time(database: Database) -> None:
+    """So that there is something to do while they are away; few go all together."""
+    gathering = Gathering(database.find, most=1000)
+    tasks = _ask(gathering, "first")
+    await _settle()
+    tasks += _ask(gathering, *map(str, range(4 * FEW)))
+    for number in range(4):
+        await _settle()
+        database.answers[number].set_result(None)
+    await asyncio.gather(*tasks)
+
+    assert [1, 2 * FEW, FEW, FEW] == [len(keys) for keys in database.flights]
 
 
 async def test_a_failure_is_told_to_those_aboard(gathering: Gathering[str], database: Database) -> None:
