@@ -113,7 +113,7 @@ class Run:
             await flows.approvals(bed, port, self._say, rate=rate, seconds=seconds),
             await flows.two_gateways(bed, port, polls, pace, self._say),
             await backlog.twice(bed, pace, self._say, count=size.refreshed),
-            *await rows.against_floor(bed, [rows.app_link_row(size.households)], port, pace, self._say),
+            *await flows.new_links(bed, port, pace, self._say, count=size.households),
         ]
 
     async def _memory(self, bed: Bed, port: int) -> list[Figure]:

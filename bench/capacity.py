@@ -61,7 +61,7 @@ CALLS = (
     Call(what="poll, pending", name="poll_pending", per_second=93, others=_none),
     Call(
         what="`getAppLink`, with all that follows from it",
-        name="app_link",
+        name="app_link_busy",
         per_second=4.6,
         others=_broker_and_workers_of_a_link,
     ),

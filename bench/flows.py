@@ -8,11 +8,22 @@ from typing import Any
 
 import aiohttp
 
-from bench import stock
+from bench import processes, stock
 from bench.bed import Bed
 from bench.figures import Figure, figure
 from bench.load import Job, Measured
-from bench.rows import CONNECTIONS, Pace, Row, Say, cpu_of, measured
+from bench.rows import (
+    CONNECTIONS,
+    Pace,
+    Row,
+    Say,
+    against_floor,
+    app_link_row,
+    busy_app_link_row,
+    cpu_of,
+    measured,
+)
+from shared.bus.inspection import inspect
 from shared.bus.rabbit import open_rabbit
 from shared.messages import LinkApproved
 
@@ -122,6 +133,29 @@ async def two_gateways(bed: Bed, port: int, row: Row, pace: Pace, say: Say) -> F
     return figure(
         "two_gateways", "2 gateways against 1, polls, by CPU time", "times", gains, at_least=1.8, aim=1.95
     )
+
+
+async def new_links(bed: Bed, port: int, pace: Pace, say: Say, *, count: int) -> list[Figure]:
+    """Begin links: what the gateway can do, with its worker held up meanwhile, and what comes of it where all share two cores."""
+    with processes.standing_still(bed.pids["auth_worker"]):
+        alone = await against_floor(bed, [app_link_row(count)], port, pace, say)
+    say("the worker writes what has piled up")
+    await _worked_off(bed)
+    busy = await against_floor(bed, [busy_app_link_row(count)], port, pace, say)
+    await _worked_off(bed)
+    return [*alone, *busy]
+
+
+async def _worked_off(bed: Bed) -> None:
+    """Wait until no queue of a worker's has anything left."""
+    async with asyncio.timeout(120):
+        while True:
+            found = await inspect(
+                bed.system.environment["LATCHKEY_BROKER_URL"], prefix=bed.settings.bus_prefix
+            )
+            if not any(found.queues[name].messages for name in found.work):
+                return
+            await asyncio.sleep(0.5)
 
 
 async def many(
