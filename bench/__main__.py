@@ -126,11 +126,11 @@ class Run:
             bed,
             port,
             some,
-            size.slow_pace,
+            size.pace,
             self._say,
             grants=size.grants,
             links=size.links,
-            refreshed=size.refreshed // 2,
+            refreshed=size.refreshed // 10,
         )
 
     async def _embedded(self) -> list[Figure]:
