@@ -15,7 +15,8 @@ from shared.domain.link import Link, LinkState, app_of
 from shared.messages import LinkApprovalSubmitted, LinkApproved, LinkChanged
 from shared.sealing import unseal
 from shared.settling import Retry
-from shared.storage.base import AttemptOutcome, AuditEvent, AuthTransaction, LoginAttempt
+from shared.storage.base import AuthTransaction
+from shared.storage.records import AttemptOutcome, AuditEvent, LoginAttempt
 
 _OPEN = {LinkState.REQUESTED, LinkState.AUTHENTICATED, LinkState.LINKED}
 """Where evidence is still looked at: on a linked one, whoever asks again gets the same answer."""

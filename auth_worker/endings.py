@@ -16,8 +16,9 @@ from shared.domain.revocation import Scope
 from shared.messages import AccountEndJudged, AccountEndSubmitted, EndOutcome, TokenRevokeRequested
 from shared.sealing import unseal
 from shared.settling import Retry
-from shared.storage.base import AuditEvent, AuthTransaction
+from shared.storage.base import AuthTransaction
 from shared.storage.lifecycle import ToldEnd
+from shared.storage.records import AuditEvent
 
 REMEMBERED_SECONDS = 2 * 3600
 """How long a message is known by its name; whatever takes one refuses older ones long before."""

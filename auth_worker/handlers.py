@@ -41,7 +41,8 @@ from shared.messages import (
 )
 from shared.sealing import seal, unseal
 from shared.settling import Retry
-from shared.storage.base import AttemptOutcome, AuthTransaction, LoginAttempt
+from shared.storage.base import AuthTransaction
+from shared.storage.records import AttemptOutcome, LoginAttempt
 from shared.worker import Batched, HandlerTable
 
 OUTCOMES: tuple[tuple[type[Exception], AttemptOutcome], ...] = (

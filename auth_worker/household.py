@@ -26,7 +26,8 @@ from shared.messages import (
 )
 from shared.sealing import unseal
 from shared.settings import LOCAL
-from shared.storage.base import AuditEvent, AuthTransaction
+from shared.storage.base import AuthTransaction
+from shared.storage.records import AuditEvent
 
 OUTCOMES: tuple[tuple[type[Exception], VisitOutcome], ...] = (
     (errors.SignInRefused, VisitOutcome.REFUSED),

@@ -32,7 +32,8 @@ from shared.messages import (
 )
 from shared.sealing import unseal
 from shared.settings import ServiceSettings
-from shared.storage.base import AuditEvent, AuthTransaction
+from shared.storage.base import AuthTransaction
+from shared.storage.records import AuditEvent
 
 ANONYMOUS = "anonymous"
 """Provider of the accounts that stand for households which never signed in to anything."""

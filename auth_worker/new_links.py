@@ -8,7 +8,8 @@ from shared.domain import link as rules
 from shared.domain.account import Account
 from shared.domain.link import Device, Link, LinkState
 from shared.messages import LinkRequested
-from shared.storage.base import AuditEvent, AuthTransaction
+from shared.storage.base import AuthTransaction
+from shared.storage.records import AuditEvent
 
 Asked = tuple[LinkRequested, Link]
 

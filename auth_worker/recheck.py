@@ -22,9 +22,10 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.revocation import Scope
 from shared.messages import AccountRecheckRequested, TokenRevokeRequested
 from shared.sealing import SealError, seal, unseal
-from shared.storage.base import AuditEvent, AuthTransaction, Conflict, StoreUnavailable
+from shared.storage.base import AuthTransaction, Conflict, StoreUnavailable
 from shared.storage.lifecycle import AccountCheck, Doubt
 from shared.storage.providers import ProviderTokens
+from shared.storage.records import AuditEvent
 
 LEASE_SECONDS = 60
 """How long a question is under way at most; longer than a worker lets any handler run."""

@@ -2,7 +2,7 @@
 
 from auth_worker.context import AuthContext
 from shared.messages import SessionRequested, UpgradeRequested, Verdict
-from shared.storage.base import AttemptOutcome, AuditEvent
+from shared.storage.records import AttemptOutcome, AuditEvent
 
 OUTCOMES = {
     Verdict.REFUSED: AttemptOutcome.REFUSED,

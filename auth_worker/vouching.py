@@ -8,7 +8,8 @@ from shared.domain.account import VOUCHED, Account, AccountStatus
 from shared.domain.link import BACK_END, Device, Link, LinkState
 from shared.messages import AccountKnown, AccountVouched, LinkApproved, LinkChanged, LinkVouched
 from shared.sealing import unseal
-from shared.storage.base import AuditEvent, AuthTransaction, Conflict
+from shared.storage.base import AuthTransaction, Conflict
+from shared.storage.records import AuditEvent
 
 
 async def link_vouched(message: LinkVouched, context: AuthContext) -> None:

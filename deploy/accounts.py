@@ -8,7 +8,8 @@ from shared.domain.account import Account, AccountStatus
 from shared.domain.limits import normal_name
 from shared.domain.revocation import Scope, Selection
 from shared.settings import LOCAL, Settings
-from shared.storage.base import AuditEvent, AuthStore, AuthTransaction, LocalUser
+from shared.storage.base import AuthStore, AuthTransaction
+from shared.storage.records import AuditEvent, LocalUser
 
 DEMO_NAME = "demo"
 DEMO_PASSWORD = "open-the-door"  # noqa: S105 - printed to whoever starts the demo

@@ -14,7 +14,7 @@ from deploy import grants as work
 from deploy.options import data_option, explained, known_service, minute, service_option, settings_of
 from shared.domain.revocation import Scope, Selection
 from shared.settings import Settings
-from shared.storage.base import GrantView
+from shared.storage.records import GrantView
 
 
 def _selecting(command: Callable[..., None]) -> Callable[..., None]:

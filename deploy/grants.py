@@ -5,7 +5,7 @@ from shared import bootstrap
 from shared.domain.revocation import Limits, Scope, Selection
 from shared.messages import TokenRevokeRequested
 from shared.settings import Settings
-from shared.storage.base import GrantView
+from shared.storage.records import GrantView
 from token_worker import notices, revocation
 
 

@@ -40,12 +40,11 @@ def headers_of(caller: Caller) -> dict[str, str]:
         "Latchkey-Device": _device(caller),
         "Latchkey-Tier": caller.tier,
     }
-    return {name: _encoded(value) for name, value in values.items() if value}
-
-
-def _encoded(value: str) -> str:
-    # Ids and nicknames mostly stand as they are, which is seen for a fifth of what it costs to encode them.
-    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
+    said = {name: value for name, value in values.items() if value}
+    if _UNRESERVED.fullmatch("".join(said.values())):
+        # Ids and nicknames mostly stand as they are, which is seen for a fifth of what it costs to encode them.
+        return said
+    return {name: quote(value, safe="") for name, value in said.items()}
 
 
 def claims_of(caller: Caller) -> dict[str, str]:

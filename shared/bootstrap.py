@@ -31,10 +31,11 @@ from shared.settings import Settings, SettingsError, load
 from shared.storage import inspection as storage_inspection
 from shared.storage import key_use as storage_key_use
 from shared.storage import sql
-from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore, Vitals
+from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
 from shared.storage.household import HouseholdRows, open_household_rows
 from shared.storage.inspection import DatabaseFacts
 from shared.storage.key_use import KeyUse
+from shared.storage.records import Vitals
 from shared.storage.schema import VERSION
 from shared.storage.version import current
 from shared.traces import NoTraces, Traces

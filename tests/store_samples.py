@@ -17,19 +17,12 @@ from shared.domain.session import Session
 from shared.domain.sight import Sight, Sighting
 from shared.domain.upgrade import Upgrade
 from shared.domain.visit import Purpose
-from shared.storage.base import (
-    AttemptOutcome,
-    AuditEvent,
-    AuthStore,
-    AuthTransaction,
-    LocalUser,
-    LoginAttempt,
-    TokenStore,
-)
+from shared.storage.base import AuthStore, AuthTransaction, TokenStore
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.engine import DEFAULT_TIMEOUTS, Timeouts
 from shared.storage.lifecycle import AccountCheck, Doubt, ToldEnd
 from shared.storage.providers import ProviderMetadata
+from shared.storage.records import AttemptOutcome, AuditEvent, LocalUser, LoginAttempt
 from shared.storage.sql import (
     SqlAuthStore,
     SqlReadStore,

@@ -29,7 +29,8 @@ from shared.messages import (
     VisitChanged,
 )
 from shared.settling import Retry
-from shared.storage.base import AuditEvent, Changes, TokenTransaction
+from shared.storage.base import TokenTransaction
+from shared.storage.records import AuditEvent, Changes
 from shared.storage.visits import Origin
 from shared.worker import Batched, HandlerTable
 from token_worker import notices, rechecks, revocation, upgrades

@@ -12,7 +12,7 @@ from shared.domain.grant import Grant, GrantStatus, Presented, ReusePolicy
 from shared.domain.notice import Notice, NoticeKind
 from shared.messages import RefreshOutcome, TokenRefreshRequested
 from shared.sealing import Sealer
-from shared.storage.base import AuditEvent, Changes, Holders, SealedPair
+from shared.storage.records import AuditEvent, Changes, Holders, SealedPair
 from token_worker import notices
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed, sealer

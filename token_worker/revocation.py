@@ -7,7 +7,8 @@ from shared.domain import grant as grants
 from shared.domain.grant import Grant
 from shared.domain.notice import Notice, NoticeKind
 from shared.domain.revocation import Limits, Selection, is_meant
-from shared.storage.base import AuditEvent, TokenStore, TokenTransaction
+from shared.storage.base import TokenStore, TokenTransaction
+from shared.storage.records import AuditEvent
 from token_worker import notices
 
 PAGE = 100

@@ -8,7 +8,8 @@ from shared.domain.account import Account
 from shared.domain.grant import Grant, Presented
 from shared.domain.upgrade import Upgrade
 from shared.messages import CredentialsJudged, GrantRequested, Verdict
-from shared.storage.base import AuditEvent, TokenTransaction
+from shared.storage.base import TokenTransaction
+from shared.storage.records import AuditEvent
 from token_worker.context import TokenContext
 from token_worker.deliveries import DELIVERY_SECONDS, sealed
 

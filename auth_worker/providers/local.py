@@ -13,7 +13,8 @@ from shared.boxes import LoginEvidence
 from shared.domain.errors import SignInRefused
 from shared.domain.limits import normal_name
 from shared.settings import LocalProviderSettings
-from shared.storage.base import AuthStore, LocalUser
+from shared.storage.base import AuthStore
+from shared.storage.records import LocalUser
 
 LONGEST_NAME = 128
 LONGEST_PASSWORD = 1024

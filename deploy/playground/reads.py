@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import cast
 
-from shared.storage.base import PollView, ReadStore, TokenView
+from shared.storage.base import ReadStore
+from shared.storage.records import PollView, TokenView
 
 Tell = Callable[[str, str], None]
 """Takes the id that was looked up, and the tables that were read."""

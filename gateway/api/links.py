@@ -24,7 +24,7 @@ from shared.domain.link_code import VerifiedCode
 from shared.domain.sight import Sight
 from shared.messages import Event, LinkApprovalSubmitted, LinkDeclineRequested
 from shared.sealing import seal
-from shared.storage.base import AttemptOutcome, LinkView
+from shared.storage.records import AttemptOutcome, LinkView
 
 APPROVED_SECONDS = 12.0
 """How long an approval is held: auth_worker may have to ask the issuer of the token, who may take eight."""

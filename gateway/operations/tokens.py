@@ -20,7 +20,7 @@ from shared.domain.grant import Presented
 from shared.domain.token import SENTINEL, TokenClaims
 from shared.messages import RefreshOutcome, TokenRefreshed, TokenRefreshRequested, TokenSeen
 from shared.settings import Auth
-from shared.storage.base import TokenView
+from shared.storage.records import TokenView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

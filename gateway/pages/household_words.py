@@ -8,7 +8,7 @@ from gateway.pages import languages, present
 from gateway.pages.languages import N_, ngettext
 from gateway.pages.languages import gettext as _
 from shared.domain.visit import VisitOutcome
-from shared.storage.base import AttemptOutcome
+from shared.storage.records import AttemptOutcome
 from shared.storage.visits import AuditView, SystemView
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

@@ -8,7 +8,7 @@ from gateway.pages.languages import N_, ngettext
 from gateway.pages.languages import gettext as _
 from shared.domain.link import Device, Link, LinkState
 from shared.settings import LOCAL, ProviderSettings, ServiceSettings
-from shared.storage.base import AttemptOutcome, LinkView
+from shared.storage.records import AttemptOutcome, LinkView
 
 _CALLBACK = re.compile(r"sonos(-2)?://[\x21-\x7e]{1,2048}")
 

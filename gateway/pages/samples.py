@@ -9,7 +9,7 @@ from shared.domain.account import Account
 from shared.domain.grant import Grant, GrantStatus
 from shared.domain.link import Device, Link, LinkState
 from shared.domain.visit import VisitOutcome
-from shared.storage.base import AttemptOutcome, LinkView, LoginAttempt
+from shared.storage.records import AttemptOutcome, LinkView, LoginAttempt
 from shared.storage.visits import AuditView, Origin, SystemView
 
 Values = Mapping[str, object]

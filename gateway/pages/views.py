@@ -30,7 +30,8 @@ from shared.domain.sight import Sight
 from shared.messages import Event, LinkApproved, LinkDeclineRequested, LinkLoginSubmitted
 from shared.sealing import seal
 from shared.settings import ProviderSettings, ServiceSettings
-from shared.storage.base import LinkView, StoreUnavailable
+from shared.storage.base import StoreUnavailable
+from shared.storage.records import LinkView
 
 RESULT_SECONDS = 3.0
 """How long a form is held for its result before a waiting page is shown."""

@@ -14,19 +14,14 @@ from shared.domain.session import Session
 from shared.domain.typed_code import GUESS_WINDOW
 from shared.domain.upgrade import Upgrade
 from shared.metrics import Metrics
-from shared.storage.base import (
-    AuthStore,
-    AuthTransaction,
-    LocalUser,
-    LoginAttempt,
-    Vitals,
-)
+from shared.storage.base import AuthStore, AuthTransaction
 from shared.storage.bulk import insert_all
 from shared.storage.codes import CodeEntry, EntryOutcome, Guesses, TypedCode
 from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.lifecycle_transaction import SqlLifecycleTransaction
 from shared.storage.notice_transaction import SqlNoticeTelling
+from shared.storage.records import LocalUser, LoginAttempt, Vitals
 from shared.storage.rows import (
     account_from,
     account_values,

@@ -9,17 +9,13 @@ Promises, alike for every adapter:
   happened, and the caller runs the same, idempotent work again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
-from shared.domain import grant as grants
 from shared.domain.account import Account, AccountStatus
-from shared.domain.grant import Grant, GrantStanding
-from shared.domain.link import Link, Standing
-from shared.domain.notice import Notice
+from shared.domain.grant import Grant
+from shared.domain.link import Link
 from shared.domain.revocation import Selection
 from shared.storage.audits import AuditChain
 from shared.storage.codes import CodeReads, CodeTransaction
@@ -27,6 +23,19 @@ from shared.storage.legacy import LegacyReads, LegacyWrites, UpgradeReads
 from shared.storage.lifecycle import LifecycleTransaction
 from shared.storage.notices import NoticeTelling, NoticeWrites
 from shared.storage.providers import ProviderReads, ProviderTransaction
+from shared.storage.records import (
+    AuditEvent,
+    Changes,
+    GrantView,
+    Holders,
+    LinkView,
+    LocalUser,
+    LoginAttempt,
+    PollView,
+    SealedPair,
+    TokenView,
+    Vitals,
+)
 from shared.storage.timelines import FirstUses, SightingWrites, TimelineReads
 from shared.storage.tries import TryReads, TryTransaction
 from shared.storage.visits import HouseholdErasure, HouseholdReads, HouseholdWrites
@@ -38,151 +47,6 @@ class StoreUnavailable(Exception):
 
 class Conflict(Exception):
     """Somebody else changed the row first; read it again and decide again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
-    """What a store says of its database."""
-
-    now: int
-    """Whole seconds since the epoch, by the database's clock."""
-    used: int
-    """Connections that are at work, or kept for one question."""
-    most: int
-    """Connections that there may be."""
-
-
-class AttemptOutcome(StrEnum):
-    """How one offer of evidence was judged."""
-
-    AUTHENTICATED = "authenticated"
-    REFUSED = "refused"
-    """Name and password do not belong together."""
-    NOT_ALLOWED = "not_allowed"
-    """The provider knows the person, and says that this account may not be used here; does not count against the link."""
-    TAKEN = "taken"
-    """Good evidence, but another account or browser has the link; does not count against the link."""
-    INCOMPLETE = "incomplete"
-    """What came back from the provider proves nothing: sign in again; does not count against the link."""
-    UNAVAILABLE = "unavailable"
-    """The identity provider could not be asked; does not count against the link."""
-    LIMITED = "limited"
-    """Too many wrong passwords lately: nobody looked at this one; does not count against the link."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginAttempt:
-    """One row of `login_attempts`."""
-
-    link_id: str
-    submission_id: str
-    outcome: AttemptOutcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalUser:
-    """One row of `local_users`: somebody whom this installation itself knows."""
-
-    service: str
-    name: str
-    """As signed in with: lower case, NFKC."""
-    subject: str
-    nickname: str
-    password_hash: str
-    """argon2id, in its own encoded form."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
-    """One row of `audit_events`: who did what to which link or grant; never a secret."""
-
-    kind: str
-    """Such as `link.linked` or `login.refused`."""
-    service: str
-    link_id: str | None = None
-    account_id: str | None = None
-    grant_id: str | None = None
-    household_id: str | None = None
-    detail: dict[str, str | int | bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedPair:
-    """One row of `deliveries`."""
-
-    delivery_id: str
-    service: str
-    sealed: bytes
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holders:
-    """Grants and their accounts, to be judged many at a time."""
-
-    now: int
-    """The database's clock when they were read; 0 where none was found."""
-    found: Mapping[str, tuple[Grant, Account]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What came of judging them."""
-
-    swaps: Sequence[tuple[Grant, Grant]] = ()
-    """Grants as they were and as they are to be, each at most once."""
-    deliveries: Sequence[SealedPair] = ()
-    """Each id at most once."""
-    audits: Sequence[AuditEvent] = ()
-    notices: Sequence[Notice] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether there is nothing to write."""
-        return not (self.swaps or self.deliveries or self.audits or self.notices)
-
-    @property
-    def first_used(self) -> list[str]:
-        """Return the grants whose families come into use with it: what the links' timelines wait for."""
-        return [new.grant_id for old, new in self.swaps if grants.is_first_use(old, new)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkView:
-    """What the pages show of a link."""
-
-    link: Link
-    account: Account | None
-    attempts: tuple[LoginAttempt, ...]
-    """In the order in which they were judged."""
-    now: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollView:
-    """What a poll needs: how the link stands, and the sealed pair if there is one."""
-
-    link: Standing
-    delivery: bytes | None
-    now: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenView:
-    """What a guarded call needs: whether the grant still holds, and whose it is."""
-
-    grant: GrantStanding
-    account: Account
-    now: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantView:
-    """A grant, and whose it is."""
-
-    grant: Grant
-    account: Account
-    now: int
 
 
 class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, TimelineReads, Protocol):

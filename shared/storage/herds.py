@@ -13,10 +13,11 @@ from sqlalchemy import Column, Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.grant import Grant
-from shared.storage.base import Changes, Conflict, Holders
+from shared.storage.base import Conflict
 from shared.storage.bulk import SQL_TYPES
 from shared.storage.direct import AskPlainly, Held, Keyed
 from shared.storage.expressions import Keys, is_one_of, now_seconds
+from shared.storage.records import Changes, Holders
 from shared.storage.rows import account_at, grant_at
 from shared.storage.schema import accounts, deliveries, grants
 

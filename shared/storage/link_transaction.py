@@ -9,7 +9,8 @@ from shared.domain.account import Account
 from shared.domain.link import Link
 from shared.domain.upgrade import Upgrade
 from shared.metrics import Metrics
-from shared.storage.base import AuditEvent, LinkTransaction
+from shared.storage.base import LinkTransaction
+from shared.storage.records import AuditEvent
 from shared.storage.rows import account_from, audit_values, link_from, link_values, upgrade_from
 from shared.storage.schema import accounts, audit_events, links, upgrades
 from shared.storage.session import Session

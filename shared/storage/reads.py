@@ -17,7 +17,7 @@ from shared.domain.limits import Counted, Tries
 from shared.domain.link import Standing
 from shared.domain.revocation import Selection
 from shared.storage import selecting
-from shared.storage.base import GrantView, LinkView, PollView, ReadStore, TokenView, Vitals
+from shared.storage.base import ReadStore
 from shared.storage.codes import EntryOutcome, EntryView, Guesses
 from shared.storage.direct import Keyed
 from shared.storage.expressions import Keys, is_one_of, now_seconds
@@ -25,6 +25,7 @@ from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
 from shared.storage.providers import ProviderMetadataView
+from shared.storage.records import GrantView, LinkView, PollView, TokenView, Vitals
 from shared.storage.rows import (
     GRANT_STATUSES,
     STATES,

@@ -16,14 +16,9 @@ from shared.domain.session import Session
 from shared.domain.sight import Sight, Sighting
 from shared.domain.upgrade import Upgrade
 from shared.domain.visit import Purpose, Visit, VisitOutcome
-from shared.storage.base import (
-    AttemptOutcome,
-    AuditEvent,
-    LocalUser,
-    LoginAttempt,
-)
 from shared.storage.codes import CodeEntry, EntryOutcome, TypedCode
 from shared.storage.providers import ProviderMetadata
+from shared.storage.records import AttemptOutcome, AuditEvent, LocalUser, LoginAttempt
 from shared.storage.visits import AuditView, Origin
 
 Values = dict[str, Any]

@@ -13,12 +13,13 @@ from shared.domain.revocation import Selection
 from shared.metrics import Metrics
 from shared.storage import selecting
 from shared.storage.audit_transaction import SqlAuditChain
-from shared.storage.base import Changes, Conflict, Holders, SealedPair, TokenStore, TokenTransaction, Vitals
+from shared.storage.base import Conflict, TokenStore, TokenTransaction
 from shared.storage.bulk import swap_all, upsert_all
 from shared.storage.direct import AskPlainly
 from shared.storage.herds import Herds
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.notice_transaction import SqlNoticeWrites
+from shared.storage.records import Changes, Holders, SealedPair, Vitals
 from shared.storage.rows import grant_from, grant_values
 from shared.storage.schema import (
     code_entries,

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from shared.storage.base import Vitals
 from shared.storage.expressions import now_seconds
+from shared.storage.records import Vitals
 from shared.storage.session import fetch
 
 _NOW = select(now_seconds().label("now"))

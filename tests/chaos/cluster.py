@@ -23,9 +23,9 @@ from tests.services.keeper import Keeper
 from tests.services.postgres import PostgresServer
 from tests.services.rabbit import RabbitServer
 
-SETTLE_SECONDS = 240.0
+SETTLE_SECONDS = 120.0
 """How long, after a fault has ended, households may take until everything is well again; on a quiet machine it is seconds."""
-START_SECONDS = 180.0
+START_SECONDS = 90.0
 """How long six processes may take to start together; alone on a machine they need five."""
 ARRIVAL_SECONDS = 12.0
 """Households come one after the other in this time, so that a fault meets them in every state."""

@@ -68,7 +68,7 @@ async def open_cluster(keeper: Keeper, stage: Stage, *, broker: str) -> AsyncIte
                 _deployed(Path(folder), to_postgres.url, to_rabbit.url, settings) as system,
             ):
                 # Whoever prepares and looks takes no part in the faults.
-                system.database_url = database_url
+                system.database_url, system.is_watched = database_url, True
                 for number in range(ACCOUNTS):
                     name, password = account(number)
                     await add_account(system, name, password)

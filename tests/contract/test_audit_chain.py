@@ -11,7 +11,7 @@ from shared import keys
 from shared.bus.memory import MemoryBus
 from shared.context import SystemClock, SystemRandom
 from shared.settings import load
-from shared.storage.base import AuditEvent
+from shared.storage.records import AuditEvent
 from tests.play.database import execute
 from tests.store_samples import GRANT, Stores, insert_grant
 from token_worker import auditing

@@ -7,7 +7,8 @@ import pytest
 
 from shared.domain.account import Account, AccountStatus
 from shared.domain.grant import Grant
-from shared.storage.base import Conflict, SealedPair
+from shared.storage.base import Conflict
+from shared.storage.records import SealedPair
 from tests.store_samples import Stores, insert_grants
 
 MANY = 12

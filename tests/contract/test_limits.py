@@ -21,7 +21,7 @@ from shared.domain.limits import Counted, Tries
 from shared.domain.link import Device, Link, LinkState
 from shared.messages import LinkLoginSubmitted, LinkRequested, SessionRequested, UpgradeRequested
 from shared.sealing import seal
-from shared.storage.base import AttemptOutcome
+from shared.storage.records import AttemptOutcome
 from shared.storage.tries import TryOutcome
 from tests.play.database import execute
 from tests.store_samples import COUNTED, LINK, Stores, insert_link

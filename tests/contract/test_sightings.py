@@ -7,7 +7,7 @@ import pytest
 from shared.domain.grant import GrantStatus
 from shared.domain.link import LinkState
 from shared.domain.sight import MOST_SIGHTINGS, Sight, Sighting
-from shared.storage.base import AuditEvent
+from shared.storage.records import AuditEvent
 from shared.storage.timelines import Reached
 from tests.store_samples import GRANT, LINK, ORIGIN, SIGHTING, TYPED_CODE, Stores, insert_grant, insert_link
 

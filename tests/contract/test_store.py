@@ -15,16 +15,9 @@ from shared.domain.grant import Grant, GrantStanding, GrantStatus
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.metrics import Metrics
-from shared.storage.base import (
-    AttemptOutcome,
-    AuditEvent,
-    Conflict,
-    LoginAttempt,
-    PollView,
-    StoreUnavailable,
-    TokenView,
-)
+from shared.storage.base import Conflict, StoreUnavailable
 from shared.storage.engine import open_engine
+from shared.storage.records import AttemptOutcome, AuditEvent, LoginAttempt, PollView, TokenView
 from shared.storage.schema import metadata
 from shared.storage.sql import open_auth_store
 from tests.store_samples import (

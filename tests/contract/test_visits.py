@@ -18,7 +18,8 @@ from shared.domain.limits import Counted
 from shared.domain.visit import Purpose, VisitOutcome
 from shared.messages import EraseApproved, EraseRequested, HouseholdLoginSubmitted, VisitEnded, VisitUsed
 from shared.sealing import seal
-from shared.storage.base import AuditEvent, Conflict
+from shared.storage.base import Conflict
+from shared.storage.records import AuditEvent
 from shared.wire import decode
 from tests.store_samples import ACCOUNT, GRANT, ORIGIN, SESSION, USER, VISIT, Stores, insert_grant
 

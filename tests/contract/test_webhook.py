@@ -13,7 +13,7 @@ from shared.domain.errors import LinkNotFound
 from shared.domain.notice import Notice
 from shared.domain.revocation import Limits, Scope, Selection
 from shared.messages import NoticeDue
-from shared.storage.base import Changes
+from shared.storage.records import Changes
 from tests.store_samples import ACCOUNT, GRANT, NOTICE, Stores, insert_grant
 from token_worker import notices
 from token_worker.revocation import end_page

@@ -14,7 +14,7 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 MARK = "canaryzz"
 """Part of every value; it may not stand in any log."""
 
-_ARGUMENTS = {
+ARGUMENTS = {
     "getAppLink": ("householdId", "hardware", "osVersion", "sonosAppName", "callbackPath"),
     "getDeviceLinkCode": ("householdId",),
     "getDeviceAuthToken": ("householdId", "linkCode", "linkDeviceId"),
@@ -106,7 +106,7 @@ def shots(seed: int, *, genuine: Sequence[str] = ()) -> Iterator[Shot]:
     source = _Source(rng, genuine)
     corpus: list[bytes] = []
     while True:
-        method = rng.choice(tuple(_ARGUMENTS)) if rng.random() < 0.85 else rng.choice(METHODS)
+        method = rng.choice(tuple(ARGUMENTS)) if rng.random() < 0.85 else rng.choice(METHODS)
         body = _request(source, method)
         if len(corpus) < 200:
             corpus.append(body)
@@ -117,7 +117,7 @@ def shots(seed: int, *, genuine: Sequence[str] = ()) -> Iterator[Shot]:
 
 def _request(source: _Source, method: str) -> bytes:
     rng = source.rng
-    names = _ARGUMENTS.get(method, ("id",))
+    names = ARGUMENTS.get(method, ("id",))
     arguments = "".join(f"<{name}>{source.value()}</{name}>" for name in names if rng.random() < 0.9)
     credentials = rng.choice(_CREDENTIALS)(source)
     header = f'<s:Header><credentials xmlns="{NAMESPACE}"><deviceId>{source.value()}</deviceId>{credentials}</credentials></s:Header>'

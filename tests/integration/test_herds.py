@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from shared.domain.grant import Grant, GrantStatus
-from shared.storage.base import AuditEvent, Changes, Conflict, SealedPair, StoreUnavailable
+from shared.storage.base import Conflict, StoreUnavailable
+from shared.storage.records import AuditEvent, Changes, SealedPair
 from tests.store_samples import Stores, cut_connections, insert_grants
 
 MANY = 12

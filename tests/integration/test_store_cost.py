@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Engine, event
 
-from shared.storage.base import Changes
 from shared.storage.engine import open_engine
 from shared.storage.herds import WRITE
+from shared.storage.records import Changes
 from shared.storage.schema import metadata
 from tests.relay import relaying
 from tests.store_samples import (

@@ -11,8 +11,9 @@ import asyncpg
 import pytest
 
 from shared.storage import migrate, sql
-from shared.storage.base import AuditEvent, StoreUnavailable
+from shared.storage.base import StoreUnavailable
 from shared.storage.engine import Timeouts
+from shared.storage.records import AuditEvent
 from tests.relay import relaying
 from tests.services.postgres import PostgresServer
 from tests.store_samples import LINK, Stores, insert_link, open_stores, standing

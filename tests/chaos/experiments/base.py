@@ -33,7 +33,7 @@ class Experiment:
     """Looks at the system when all households are at rest."""
     begins_again: bool = False
     """Whether households may be told that their link failed, and begin again; else that is a surprise."""
-    seconds: float = 600.0
+    seconds: float = 400.0
     """How long it may take at most."""
     traffic: bool = True
     """Whether households live while it is inflicted; else it brings its own."""

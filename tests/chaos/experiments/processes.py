@@ -10,6 +10,8 @@ from tests.chaos.experiments.base import experiment
 KILL_SECONDS = 30
 KILL_EVERY = 1.5
 SEED = 20_261_124
+STOP_SECONDS = 45
+"""What the examples of deployment give a process to end."""
 
 
 @experiment(18, "Gateways and workers are killed one after the other, for thirty seconds.", gate=True)
@@ -32,7 +34,7 @@ async def drained(cluster: Cluster) -> None:
     for index in range(len(SERVICES)):
         process = cluster.system.processes[index]
         process.popen.send_signal(signal.SIGTERM)
-        status = await asyncio.to_thread(process.popen.wait, 120)
+        status = await asyncio.to_thread(process.popen.wait, STOP_SECONDS)
         if status != 0:
             cluster.ledger.surprise(f"{process.name} ended with {status} when asked to stop")
         cluster.system.processes[index] = cluster.restarted(index)

@@ -1,4 +1,4 @@
-"""What a thief finds: logs, dead letters, disks and pages are searched for every secret of a run with faults in it."""
+"""What a thief finds: logs, dead letters, disks, pages, metrics and memories are searched for every secret of a run with faults in it."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 import aio_pika
 import aiohttp
 
-from tests.canaries import forms, key_material
+from tests.canaries import Canaries, forms, key_material, workers_key_material
 from tests.chaos.cluster import ACCOUNTS, CLIENT_SECRET, DATABASE_PASSWORD, WITH_PROVIDER, Cluster, account
 from tests.chaos.experiments.base import experiment
 from tests.chaos.experiments.identity import known, sign_in_despite
@@ -31,6 +31,7 @@ async def _search(cluster: Cluster) -> None:
     with tempfile.TemporaryDirectory(prefix="latchkey-thief-") as name:
         loot = Path(name)
         await _steal(cluster, loot)
+        await _read_memories(cluster)
         # What is on a disk is all there when the server has stopped.
         await asyncio.gather(asyncio.to_thread(cluster.rabbit.stop), asyncio.to_thread(cluster.postgres.stop))
         places = [loot, *cluster.system.folder.glob("*.log"), *_disks(cluster)]
@@ -163,6 +164,23 @@ async def _steal(cluster: Cluster, loot: Path) -> None:
                 async with http.get(f"{gateway}{path}") as response:
                     with (loot / "pages").open("ab") as pages:
                         pages.write(await response.read())
+        for process in cluster.system.processes:
+            for path in ("/metrics", "/livez", "/readyz", "/startupz", "/links"):
+                async with http.get(f"{process.admin}{path}") as response:
+                    with (loot / "admin addresses").open("ab") as pages:
+                        pages.write(await response.read())
+    # It finds fault with a deployment in which everybody may do everything, which is the more to be told.
+    (loot / "doctor").write_text(await cluster.system.run("doctor", may_fail=True))
+
+
+async def _read_memories(cluster: Cluster) -> None:
+    """Look in the memory of each gateway, as a core dump would hold it, for what only workers may have."""
+    search = Canaries(workers_key_material(cluster.system.keys_dir))
+    for index in cluster.places("gateway"):
+        process = cluster.system.processes[index]
+        await asyncio.to_thread(search.in_memory, f"the memory of {process.name}", process.popen.pid)
+    for place, what in search.found.items():
+        cluster.ledger.surprise(f"{place} holds {', '.join(sorted(what))}")
 
 
 def _disks(cluster: Cluster) -> list[Path]:

@@ -7,7 +7,7 @@ import pytest
 from gateway.pages import present
 from shared.domain.link import Device, Link, LinkState
 from shared.settings import AudiobookshelfProviderSettings, LocalProviderSettings, ServiceSettings
-from shared.storage.base import AttemptOutcome, LinkView, LoginAttempt
+from shared.storage.records import AttemptOutcome, LinkView, LoginAttempt
 
 NOW = 1_790_000_000
 LINK = Link(

@@ -14,7 +14,8 @@ from shared.domain.account import AccountStatus
 from shared.domain.grant import Grant, revoke
 from shared.messages import RefreshOutcome, TokenRefreshRequested
 from shared.settings import load
-from shared.storage.base import Holders, TokenStore
+from shared.storage.base import TokenStore
+from shared.storage.records import Holders
 from tests.store_samples import ACCOUNT, GRANT
 from token_worker.context import TokenContext
 from token_worker.minting import Mint
