@@ -15,7 +15,6 @@ from msgspec import Meta
 
 from gateway.bodies import BadForm, body_of, form_of
 from gateway.context import GatewayContext
-from gateway.results import end_key
 from shared.boxes import EndEvidence, end_identity
 from shared.bus.base import BusUnavailable
 from shared.domain.account import VOUCHED
@@ -125,7 +124,7 @@ class AccountEvents:
             ),
         )
         try:
-            with self._context.results.expect(end_key(request_id)) as expected:
+            with self._context.results.expect(AccountEndJudged, request_id) as expected:
                 await self._context.bus.publish([event])
                 judged = await expected.wait(RESULT_SECONDS)
         except BusUnavailable:

@@ -5,7 +5,7 @@ Best effort by design: who waits in vain reads the row.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.messages import (
@@ -45,114 +45,35 @@ class Results:
     """The results this gateway is waiting for."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, set[Expectation]] = defaultdict(set)
+        self._waiting: dict[tuple[type[Event], str], set[Expectation]] = defaultdict(set)
 
     @contextmanager
-    def expect(self, key: Hashable) -> Iterator[Expectation]:
-        """Start waiting *before* asking, so that the answer cannot come too early."""
+    def expect(self, kind: type[Event], name: str) -> Iterator[Expectation]:
+        """Start waiting *before* asking, so that the answer cannot come too early; `NAMED_BY` says what a kind goes by."""
         expectation = Expectation()
-        self._waiting[key].add(expectation)
+        self._waiting[kind, name].add(expectation)
         try:
             yield expectation
         finally:
-            self._waiting[key].discard(expectation)
-            if not self._waiting[key]:
-                del self._waiting[key]
+            self._waiting[kind, name].discard(expectation)
+            if not self._waiting[kind, name]:
+                del self._waiting[kind, name]
 
     def receive(self, event: Event) -> None:
         """Wake whoever waits for this event."""
-        key = _KEYS[type(event)](event)
-        for expectation in tuple(self._waiting.get(key, ())):
+        kind = type(event)
+        for expectation in tuple(self._waiting.get((kind, getattr(event, NAMED_BY[kind])), ())):
             expectation.fulfil(event)
 
 
-def link_key(link_id: str) -> Hashable:
-    """Return what a change of a link is awaited under."""
-    return ("link", link_id)
-
-
-def visit_key(visit_hash: str) -> Hashable:
-    """Return what the judgement, or the end, of a visit is awaited under."""
-    return ("visit", visit_hash)
-
-
-def entry_key(entry_id: str) -> Hashable:
-    """Return what the judgement of a typed code is awaited under."""
-    return ("entry", entry_id)
-
-
-def account_key(request_id: str) -> Hashable:
-    """Return what a vouched account is awaited under."""
-    return ("account", request_id)
-
-
-def end_key(request_id: str) -> Hashable:
-    """Return what the judgement of an account's end is awaited under."""
-    return ("end", request_id)
-
-
-def refresh_key(request_id: str) -> Hashable:
-    """Return what the judgement of a presented token is awaited under."""
-    return ("refresh", request_id)
-
-
-def family_key(grant_id: str) -> Hashable:
-    """Return what the end of a grant's family is awaited under."""
-    return ("family", grant_id)
-
-
-def judged_key(request_id: str) -> Hashable:
-    """Return what the judgement of credentials of the old kinds is awaited under."""
-    return ("judged", request_id)
-
-
-def _link_key_of(event: Event) -> Hashable:
-    assert isinstance(event, LinkChanged)
-    return link_key(event.link_id)
-
-
-def _visit_key_of(event: Event) -> Hashable:
-    assert isinstance(event, VisitChanged)
-    return visit_key(event.visit_hash)
-
-
-def _entry_key_of(event: Event) -> Hashable:
-    assert isinstance(event, CodeJudged)
-    return entry_key(event.entry_id)
-
-
-def _account_key_of(event: Event) -> Hashable:
-    assert isinstance(event, AccountKnown)
-    return account_key(event.request_id)
-
-
-def _end_key_of(event: Event) -> Hashable:
-    assert isinstance(event, AccountEndJudged)
-    return end_key(event.request_id)
-
-
-def _refresh_key_of(event: Event) -> Hashable:
-    assert isinstance(event, TokenRefreshed)
-    return refresh_key(event.request_id)
-
-
-def _judged_key_of(event: Event) -> Hashable:
-    assert isinstance(event, CredentialsJudged)
-    return judged_key(event.request_id)
-
-
-def _family_key_of(event: Event) -> Hashable:
-    assert isinstance(event, FamilyEnded)
-    return family_key(event.grant_id)
-
-
-_KEYS: dict[type[Event], Callable[[Event], Hashable]] = {
-    LinkChanged: _link_key_of,
-    VisitChanged: _visit_key_of,
-    CodeJudged: _entry_key_of,
-    AccountKnown: _account_key_of,
-    AccountEndJudged: _end_key_of,
-    TokenRefreshed: _refresh_key_of,
-    CredentialsJudged: _judged_key_of,
-    FamilyEnded: _family_key_of,
+NAMED_BY: dict[type[Event], str] = {
+    LinkChanged: "link_id",
+    VisitChanged: "visit_hash",
+    CodeJudged: "entry_id",
+    AccountKnown: "request_id",
+    AccountEndJudged: "request_id",
+    TokenRefreshed: "request_id",
+    CredentialsJudged: "request_id",
+    FamilyEnded: "grant_id",
 }
+"""Kind of a result -> the field that tells whose it is."""

@@ -12,11 +12,10 @@ from gateway.api.bearers import permit, services_of_key
 from gateway.api.document import HashOrder, LinkOrder, NewLink, UserHash
 from gateway.context import GatewayContext
 from gateway.operations.linking import new_code
-from gateway.results import account_key, link_key
 from shared.boxes import Vouched, vouched_identity
 from shared.domain.account import VOUCHED, Account, user_id_hash_code
 from shared.domain.link import LinkState
-from shared.messages import AccountVouched, LinkChanged, LinkRequested, LinkVouched
+from shared.messages import AccountKnown, AccountVouched, LinkChanged, LinkRequested, LinkVouched
 from shared.sealing import seal
 
 RESULT_SECONDS = 3.0
@@ -40,7 +39,7 @@ class BackEndApi:
         link_id = new.verified.link_id
         event = self._link_event(order, link_id)
         linked = False
-        with self._context.results.expect(link_key(link_id)) as expected:
+        with self._context.results.expect(LinkChanged, link_id) as expected:
             await self._context.bus.publish([event])
             if isinstance(event, LinkVouched):
                 linked = _is_linked(await expected.wait(RESULT_SECONDS))
@@ -76,7 +75,7 @@ class BackEndApi:
             request_id=request_id,
             vouched=self._sealed(Vouched(subject=order.subject), request_id),
         )
-        with self._context.results.expect(account_key(request_id)) as expected:
+        with self._context.results.expect(AccountKnown, request_id) as expected:
             await self._context.bus.publish([event])
             await expected.wait(RESULT_SECONDS)
         return await self._account(order)

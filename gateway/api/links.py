@@ -17,12 +17,11 @@ from gateway.api.document import ApproveOrder, Decided, LinkShown
 from gateway.context import GatewayContext
 from gateway.operations.linking import known_code
 from gateway.pages import present
-from gateway.results import link_key
 from shared.boxes import AppEvidence, Vouched, evidence_identity
 from shared.domain.link import APP, LinkState
 from shared.domain.link_code import VerifiedCode
 from shared.domain.sight import Sight
-from shared.messages import Event, LinkApprovalSubmitted, LinkDeclineRequested
+from shared.messages import Event, LinkApprovalSubmitted, LinkChanged, LinkDeclineRequested
 from shared.sealing import seal
 from shared.storage.records import AttemptOutcome, LinkView
 
@@ -164,7 +163,7 @@ class LinkApi:
         clock, is_sent = self._context.clock, False
         ends = clock.monotonic() + seconds
         while True:
-            with self._context.results.expect(link_key(asked.link_id)) as expected:
+            with self._context.results.expect(LinkChanged, asked.link_id) as expected:
                 if not is_sent:
                     await self._context.bus.publish([event])
                     log.info("app's word sent", kind=event.kind, correlation_id=asked.correlation_id)

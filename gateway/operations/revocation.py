@@ -2,12 +2,11 @@
 
 from gateway.context import GatewayContext
 from gateway.operations.tokens import presented
-from gateway.results import family_key
 from shared.domain import grant as rules
 from shared.domain.errors import ReauthorizationNeeded, TryAgainLater
 from shared.domain.revocation import Scope
 from shared.domain.token import TokenClaims
-from shared.messages import TokenRevokeRequested
+from shared.messages import FamilyEnded, TokenRevokeRequested
 
 
 async def revoke(claims: TokenClaims, *, reason: str, correlation_id: str, context: GatewayContext) -> None:
@@ -29,7 +28,7 @@ async def revoke(claims: TokenClaims, *, reason: str, correlation_id: str, conte
         family=claims.family,
         reason=reason,
     )
-    with context.results.expect(family_key(claims.grant_id)) as expected:
+    with context.results.expect(FamilyEnded, claims.grant_id) as expected:
         await context.bus.publish([event])
         await expected.wait(context.settings.refresh.timeout)
     # The broadcast is a hint, and might be of an earlier family; the row says what is true.

@@ -7,7 +7,6 @@ from gateway.caller import Caller
 from gateway.context import GatewayContext
 from gateway.logins import REFUSAL_SECONDS, Remembered
 from gateway.operations.request import Request
-from gateway.results import judged_key
 from shared.boxes import LoginEvidence, evidence_identity
 from shared.domain import account as accounts
 from shared.domain import session as rules
@@ -53,7 +52,7 @@ async def open_session(login: LoginEvidence, request: Request, context: GatewayC
     event = _requested(login, rules.hash_of(session_id, service=_home(request)), request, context)
     if event.counted:
         await counting.check(event.counted, context)
-    with context.results.expect(judged_key(event.session_hash)) as expected:
+    with context.results.expect(CredentialsJudged, event.session_hash) as expected:
         await context.bus.publish([event])
         result = await expected.wait(context.settings.sessions.timeout)
     if isinstance(result, CredentialsJudged):

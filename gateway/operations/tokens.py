@@ -9,7 +9,6 @@ from gateway.caller import Caller
 from gateway.context import GatewayContext
 from gateway.operations import modes, pairs, sessions
 from gateway.operations.request import Request
-from gateway.results import refresh_key
 from gateway.smapi.faults import TokenRefreshRequired
 from gateway.smapi.results import DeviceAuthTokenResult, UserInfo
 from shared.boxes import refresh_delivery_id
@@ -168,7 +167,7 @@ async def _refreshed(event: TokenRefreshRequested, context: GatewayContext) -> D
 
 
 async def _judged(event: TokenRefreshRequested, context: GatewayContext) -> TokenRefreshed:
-    with context.results.expect(refresh_key(event.request_id)) as expected:
+    with context.results.expect(TokenRefreshed, event.request_id) as expected:
         try:
             async with asyncio.timeout(context.settings.refresh.timeout):
                 await context.bus.publish([event])

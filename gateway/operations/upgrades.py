@@ -12,7 +12,6 @@ from gateway import counting
 from gateway.context import GatewayContext
 from gateway.operations import modes, pairs, sessions, tokens
 from gateway.operations.request import Request
-from gateway.results import judged_key
 from gateway.smapi.faults import MalformedCall
 from gateway.smapi.results import DeviceAuthTokenResult
 from shared.boxes import LoginEvidence, UpgradeEvidence, evidence_identity, upgrade_delivery_id
@@ -121,7 +120,7 @@ async def _judged(event: UpgradeRequested, context: GatewayContext) -> None:
 async def _let_judge(event: UpgradeRequested, context: GatewayContext) -> None:
     if event.counted:
         await counting.check(event.counted, context)
-    with context.results.expect(judged_key(event.request_id)) as expected:
+    with context.results.expect(CredentialsJudged, event.request_id) as expected:
         await context.bus.publish([event])
         result = await expected.wait(context.settings.sessions.timeout)
     if not isinstance(result, CredentialsJudged):

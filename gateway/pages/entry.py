@@ -20,11 +20,10 @@ from gateway.pages import browser as browsers
 from gateway.pages import present
 from gateway.pages.browser import Browser
 from gateway.pages.rendering import page, see_other
-from gateway.results import entry_key
 from shared.boxes import page_code_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import typed_code
-from shared.messages import CodeEntered
+from shared.messages import CodeEntered, CodeJudged
 from shared.sealing import unseal
 from shared.settings import ServiceSettings
 from shared.storage.base import StoreUnavailable
@@ -116,7 +115,7 @@ class EntryPages:
                 for key in self._context.link_code_keys
             ),
         )
-        with self._context.results.expect(entry_key(event.entry_id)) as expected:
+        with self._context.results.expect(CodeJudged, event.entry_id) as expected:
             await self._context.bus.publish([event])
             await expected.wait(RESULT_SECONDS)
         log.info("form sent", kind=event.kind, correlation_id=event.correlation_id)

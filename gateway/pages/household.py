@@ -12,12 +12,18 @@ from gateway.pages.guests import Entered, Guest, entered, guest_of, see_off
 from gateway.pages.household_data import everything
 from gateway.pages.household_entry import HouseholdEntry
 from gateway.pages.rendering import page, see_other
-from gateway.results import family_key, visit_key
 from shared.bus.base import BusUnavailable
 from shared.domain import visit as visits
 from shared.domain.revocation import Scope
 from shared.domain.visit import Purpose
-from shared.messages import EraseRequested, TokenRevokeRequested, VisitEnded, VisitUsed
+from shared.messages import (
+    EraseRequested,
+    FamilyEnded,
+    TokenRevokeRequested,
+    VisitChanged,
+    VisitEnded,
+    VisitUsed,
+)
 from shared.storage.base import StoreUnavailable
 
 MOST_SYSTEMS = 100
@@ -86,7 +92,7 @@ class HouseholdPages(HouseholdEntry):
             visit_hash=guest.visit_hash,
         )
         try:
-            await self._send(guest, event, visit_key(guest.visit_hash))
+            await self._send(guest, event, VisitChanged, guest.visit_hash)
         except BusUnavailable:
             return see_off(guest, self._try_again(guest), secure=self._secure)
         return see_off(guest, see_other(guest.address(said="signed_out")), secure=self._secure)
@@ -117,7 +123,7 @@ class HouseholdPages(HouseholdEntry):
                 started_by=visiting.now,
             )
             # They end in the order of their ids: when the last has, all have.
-            ended = await self._send(guest, event, family_key(grant_ids[-1]))
+            ended = await self._send(guest, event, FamilyEnded, grant_ids[-1])
         except (StoreUnavailable, BusUnavailable):
             return self._try_again(guest)
         return see_other(guest.address(said="unlinked" if ended else "under_way"))
@@ -134,7 +140,7 @@ class HouseholdPages(HouseholdEntry):
         try:
             if entered(await self._view(guest)) is None:
                 return see_other(guest.address())
-            await self._send(guest, event, visit_key(guest.visit_hash))
+            await self._send(guest, event, VisitChanged, guest.visit_hash)
         except (StoreUnavailable, BusUnavailable):
             return self._try_again(guest)
         return see_other(guest.address(erased=str(self._context.clock.now())))

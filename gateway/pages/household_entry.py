@@ -14,13 +14,12 @@ from gateway.pages import browser as browsers
 from gateway.pages import household_words, present
 from gateway.pages.guests import Guest, guest_of, new_secret, welcome
 from gateway.pages.rendering import page, see_other
-from gateway.results import visit_key
 from shared.boxes import CodeEvidence, LoginEvidence, evidence_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import visit as visits
 from shared.domain.limits import Counted
 from shared.domain.visit import Purpose
-from shared.messages import Event, HouseholdLoginSubmitted
+from shared.messages import Event, HouseholdLoginSubmitted, VisitChanged
 from shared.sealing import seal
 from shared.storage.base import StoreUnavailable
 from shared.storage.visits import VisitView
@@ -94,7 +93,7 @@ class HouseholdEntry:
             counted=counted,
         )
         try:
-            await self._send(guest, event, visit_key(visit_hash))
+            await self._send(guest, event, VisitChanged, visit_hash)
         except BusUnavailable:
             return self._try_again(guest)
         query = {"with": provider, "attempt": str(self._context.clock.now())}
@@ -122,9 +121,9 @@ class HouseholdEntry:
     async def _view(self, guest: Guest) -> VisitView | None:
         return await self._context.store.visit(guest.visit_hash) if guest.secret else None
 
-    async def _send(self, guest: Guest, event: Event, key: object) -> bool:
+    async def _send(self, guest: Guest, event: Event, awaited: type[Event], name: str) -> bool:
         """Publish an event, and tell whether its result came in time."""
-        with self._context.results.expect(key) as expected:
+        with self._context.results.expect(awaited, name) as expected:
             await self._context.bus.publish([event])
             result = await expected.wait(RESULT_SECONDS)
         log.info("form sent", kind=event.kind, correlation_id=guest.correlation_id)

@@ -21,13 +21,12 @@ from gateway.pages import browser as browsers
 from gateway.pages import present
 from gateway.pages.browser import Browser
 from gateway.pages.rendering import page, see_other
-from gateway.results import link_key
 from shared.boxes import LoginEvidence, evidence_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import link_code
 from shared.domain.link_code import VerifiedCode
 from shared.domain.sight import Sight
-from shared.messages import Event, LinkApproved, LinkDeclineRequested, LinkLoginSubmitted
+from shared.messages import Event, LinkApproved, LinkChanged, LinkDeclineRequested, LinkLoginSubmitted
 from shared.sealing import seal
 from shared.settings import ProviderSettings, ServiceSettings
 from shared.storage.base import StoreUnavailable
@@ -200,7 +199,7 @@ class LinkPages:
 
     async def _send(self, visit: Visit, event: Event, location: str) -> web.StreamResponse:
         try:
-            with self._context.results.expect(link_key(visit.link_id)) as expected:
+            with self._context.results.expect(LinkChanged, visit.link_id) as expected:
                 await self._context.bus.publish([event])
                 await expected.wait(RESULT_SECONDS)
         except BusUnavailable:

@@ -1,5 +1,6 @@
 """A message of RabbitMQ in a reader's hands, and how it gets there and back."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,11 +13,46 @@ from shared.bus.line import as_unavailable
 log = structlog.get_logger(__name__)
 
 
+MOST_SURVIVED = 10_000
+"""Messages remembered; of one that is forgotten each time counts that the broker has counted."""
+
+
+class Survived:
+    """How often this process has had a message before, and lived.
+
+    The broker counts a reader's death whenever a channel or connection goes away with a message in hand: also where the network was at
+    fault, or the broker's own patience. Whoever gets the same message again knows better.
+    """
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, int] = OrderedDict()
+
+    def begin(self, message_id: str) -> int:
+        """Return how often it was had before, and count once more."""
+        before = self._times.get(message_id, 0)
+        self._times[message_id] = before + 1
+        if len(self._times) > MOST_SURVIVED:
+            self._times.popitem(last=False)
+        return before
+
+    def die(self, message_id: str) -> None:
+        """Take note that its reader failed after all."""
+        self._times[message_id] = self._times.get(message_id, 1) - 1
+
+    def end(self, message_id: str) -> None:
+        """Forget it: it does not come again."""
+        self._times.pop(message_id, None)
+
+
 class RabbitDelivery:
     """A message in a reader's hands."""
 
-    def __init__(self, message: AbstractIncomingMessage) -> None:
+    def __init__(self, message: AbstractIncomingMessage, survived: Survived) -> None:
         self._message = message
+        self._id = message.message_id or ""
+        self._survived = survived
+        # Whoever did not name a message has it counted by the broker alone.
+        self._before = survived.begin(self._id) if self._id else 0
         self._settled = False
 
     @property
@@ -26,13 +62,14 @@ class RabbitDelivery:
 
     @property
     def redeliveries(self) -> int:
-        """Return the broker's count of how often a reader died with this message."""
+        """Return how often a reader died with this message: the broker's count, less how often this process lived."""
         count = self._message.headers.get("x-delivery-count", 0)
-        return count if isinstance(count, int) else 0
+        return max(0, count - self._before) if isinstance(count, int) else 0
 
     async def ack(self) -> None:
         """Acknowledge; on a connection that was lost meanwhile the message comes again, to an idempotent handler."""
-        await self._settle("ack", self._message.ack)
+        if await self._settle("ack", self._message.ack):
+            self._survived.end(self._id)
 
     async def release(self) -> None:
         """Hand the message back; not counted as a failure by RabbitMQ 4.3."""
@@ -40,17 +77,22 @@ class RabbitDelivery:
 
     async def abandon(self) -> None:
         """Give back what its reader left unsettled; counted by every RabbitMQ, since a reject is a failure also to 4.3."""
+        if not self._settled and self._id:
+            self._survived.die(self._id)
         await self._settle("abandon", partial(self._message.reject, requeue=True))
 
-    async def _settle(self, act: str, say: Callable[[], Awaitable[None]]) -> None:
+    async def _settle(self, act: str, say: Callable[[], Awaitable[None]]) -> bool:
+        """Say what became of the message, once, and tell whether the broker heard it."""
         if self._settled:
-            return
+            return False
         self._settled = True
         try:
             with as_unavailable():
                 await say()
         except BusUnavailable:
-            log.info("message comes again, connection lost", act=act, message_id=self._message.message_id)
+            log.info("message comes again, connection lost", act=act, message_id=self._id)
+            return False
+        return True
 
 
 async def hand_over(receive: Receive, delivery: RabbitDelivery) -> None:

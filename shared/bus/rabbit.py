@@ -29,7 +29,7 @@ from shared.bus.base import (
     ReceiveResult,
     delay_before,
 )
-from shared.bus.delivery import RabbitDelivery, hand_over
+from shared.bus.delivery import RabbitDelivery, Survived, hand_over
 from shared.bus.flow import Flow, waiting_in
 from shared.bus.line import Line, as_unavailable
 from shared.bus.publishing import DIRECT, PUBLISH_SECONDS, Publishing
@@ -113,6 +113,7 @@ class RabbitBus:
         self._consumers: list[_Consumer] = []
         self._listeners: list[_Listener] = []
         self._in_hand: set[asyncio.Task[None]] = set()
+        self._survived = Survived()
         metrics.sources.append(self._measure)
 
     @property
@@ -247,7 +248,7 @@ class RabbitBus:
         consumer.on_broker = await channel.get_queue(self._names.queue(consumer.queue), ensure=False)
 
         async def hand_out(message: AbstractIncomingMessage) -> None:
-            delivery = RabbitDelivery(message)
+            delivery = RabbitDelivery(message, self._survived)
             if consumer.stopped:
                 # It was on its way when the consumer was cancelled.
                 await delivery.release()

@@ -9,7 +9,7 @@ from auth_worker import household
 from auth_worker.handlers import HANDLERS as AUTH
 from deploy.definitions import SENDERS
 from gateway.pages.household_words import EVENTS as WORDS
-from gateway.results import _KEYS as AWAITED
+from gateway.results import NAMED_BY as AWAITED
 from shared.messages import EVENTS, RESULTS, WORK
 from token_worker.handlers import HANDLERS as TOKEN
 

@@ -74,7 +74,7 @@ async def test_restart_keeps_what_waits_for_its_retry(own_rabbit: RabbitServer) 
 
 
 async def test_lost_connection_does_not_cancel_a_handler(rabbit_url: str) -> None:
-    """The reader comes to its end, its acknowledgement is in vain, and the message comes again."""
+    """The reader comes to its end, its acknowledgement is in vain, and the message comes again, as one that nobody died of."""
     async with opened(rabbit_url) as bus:
         assert isinstance(bus, RabbitBus)
         hands = Hands()
@@ -86,7 +86,31 @@ async def test_lost_connection_does_not_cancel_a_handler(rabbit_url: str) -> Non
         await hands.ack(first)
         await hands.ack(second)
 
-    assert (ids(first), 1) == (ids(second), second.redeliveries)
+    assert (ids(first), 0) == (ids(second), second.redeliveries)
+
+
+async def test_deaths_are_told_from_lost_connections(rabbit_url: str) -> None:
+    """However often a connection is lost: what counts is how often a reader failed, here or elsewhere."""
+    hands, counted, late = Hands(), [], []
+    async with opened(rabbit_url) as bus:
+        assert isinstance(bus, RabbitBus)
+        await bus.consume(QUEUE, hands.receive, prefetch=1)
+        await bus.publish([requested()])
+        for ending in ("lost", "failed", "lost", "failed"):
+            delivery = await hands.take()
+            counted.append(delivery.redeliveries)
+            if ending == "lost":
+                bus._consuming.lose()
+                late.append(delivery)
+            else:
+                hands.finish(delivery)
+        last = await hands.take()
+        counted.append(last.redeliveries)
+        await hands.ack(last)
+        for delivery in late:
+            await hands.ack(delivery)
+
+    assert [0, 0, 1, 1, 2] == counted
 
 
 async def test_message_in_hand_comes_again_when_its_bus_closes(rabbit_url: str) -> None:

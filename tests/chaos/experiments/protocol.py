@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 
 import aiohttp
@@ -14,6 +15,8 @@ from tests.play.person import Person
 from tests.play.sonos import Sonos, pair_of
 
 PRESENTERS = 50
+JUDGED_SECONDS = 20.0
+"""In which whoever signed in has to be on record."""
 POLLS = 100
 GUESSES = 5_000
 GUESSERS = 16
@@ -73,12 +76,16 @@ async def two_people_one_link(cluster: Cluster) -> None:
         ledger.surprise(f"{len(given)} pairs and {dict(faults)} for one link")
     if sorted(title == "Your Sonos system is linked" for title in titles) != [False, True]:
         ledger.surprise(f"the two people were told {titles}")
-    ((accounts,),) = await execute(
-        cluster.database_url,
-        "SELECT count(DISTINCT account_id) FROM audit_events"
-        " WHERE kind = 'login.authenticated' AND event_id > :before",
-        before=before,
-    )
+    # The page of the one who comes second says so as soon as the first is through, while their password may still be looked at.
+    deadline, accounts = time.monotonic() + JUDGED_SECONDS, 0
+    while accounts < 2 and time.monotonic() < deadline:
+        ((accounts,),) = await execute(
+            cluster.database_url,
+            "SELECT count(DISTINCT account_id) FROM audit_events"
+            " WHERE kind = 'login.authenticated' AND event_id > :before",
+            before=before,
+        )
+        await asyncio.sleep(0.05)
     ledger.facts.append(f"the two were told {titles}; the audit names {accounts} accounts")
     if accounts != 2:
         ledger.surprise(f"the audit names {accounts} accounts that signed in, not two")
