@@ -131,8 +131,9 @@ class Settler:
             await self.bury(wire.encode([event], attempt=attempt), reason, error)
 
     async def take_apart(self, delivery: Delivery, batch: Batch) -> None:
-        """Bury what takes its readers down; of many events in a message, try each alone, since one of them is at fault."""
-        if len(batch.events) == 1 or batch.attempt >= MOST_ATTEMPTS:
+        """Try each event of what takes its readers down once more, alone: one of many is at fault, or none; then bury it."""
+        had_its_chance = len(batch.events) == 1 and batch.attempt > 1
+        if had_its_chance or batch.attempt >= MOST_ATTEMPTS:
             await self.bury(delivery.body, f"took its reader down {delivery.redeliveries} times")
             return
         for event in batch.events:

@@ -415,8 +415,8 @@ async def worn_out(bus: Bus) -> None:
 
 
 async def test_event_that_takes_its_readers_down_is_buried(bus: Bus) -> None:
-    """Nobody tries it for ever."""
-    await bus.publish([requested("deadly")])
+    """Nobody tries it for ever: it has had its second chance."""
+    await bus.retry(QUEUE, requested("deadly"), attempt=2)
     await worn_out(bus)
     async with working(bus, failing(Retry(), 0)) as context:
         ((queue, reason),) = await buried(bus)
@@ -424,6 +424,16 @@ async def test_event_that_takes_its_readers_down_is_buried(bus: Bus) -> None:
     assert QUEUE == queue
     assert reason.startswith("took its reader down 1")
     assert context.handled.empty()
+
+
+async def test_event_gets_a_second_chance(bus: Bus) -> None:
+    """What took it back so often may have been a network, or a broker without patience."""
+    await bus.publish([requested("unlucky")])
+    await worn_out(bus)
+    async with working(bus, failing(Retry(), 0)) as context:
+        handled = await context.next()
+
+    assert ("unlucky", []) == (handled, await bus.dead_letters())
 
 
 async def test_neighbours_of_what_takes_its_readers_down_are_tried_alone(bus: Bus) -> None:
