@@ -121,6 +121,11 @@ DASHBOARDS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel("Time of a refresh", quantiles("latchkey_refresh_seconds", "outcome"), "s"),
         Panel(
+            "Questions about tokens by call and status",
+            {"{{call}} {{status}}": rate("latchkey_token_api_requests_total", "call, status")},
+            "reqps",
+        ),
+        Panel(
             "Faults that concern tokens",
             {
                 "{{outcome}}": rate(

@@ -91,6 +91,11 @@ class TokenApi:
 
     async def judge(self, service: str, authorization: Sequence[str]) -> tuple[int, dict[str, str]]:
         """Return the answer to a proxy that asks about a request with these Authorization headers: status and headers."""
+        status, headers = await self._judged(service, authorization)
+        self._context.metrics.token_api.add("verify", str(status))
+        return status, headers
+
+    async def _judged(self, service: str, authorization: Sequence[str]) -> tuple[int, dict[str, str]]:
         try:
             holder = await tokens.holder(
                 _bearer(authorization),
@@ -121,6 +126,7 @@ class TokenApi:
             response.headers["WWW-Authenticate"] = 'Basic realm="latchkey"'
         except (StoreUnavailable, BusUnavailable, errors.TryAgainLater):
             response = _unavailable()
+        self._context.metrics.token_api.add(role, str(response.status))
         log.info(
             "token api call",
             call=role,

@@ -131,6 +131,11 @@ class Metrics:
             "Stale tokens for which a gateway asked token_worker: `delivered`, `reauthorize`, `refused`, or `late`.",
             ("outcome",),
         )
+        self.token_api = Counted(
+            "latchkey_token_api_requests",
+            "Requests of proxies and back ends about tokens, `verify`, `introspect` and `revoke`, by HTTP status.",
+            ("call", "status"),
+        )
         self.link_ages = Timed(
             "latchkey_link_age_seconds",
             "Links that came to a state, and how long after they were asked for.",

@@ -18,6 +18,8 @@ ONCE = {
     "latchkey_smapi_call_seconds_count{method=getMetadata,outcome=Client.TokenRefreshRequired}": "stale tokens",
     "latchkey_smapi_call_seconds_count{method=other,outcome=Client.MethodNotSupported}": "made-up methods",
     "latchkey_refresh_seconds_count{outcome=delivered}": "successors",
+    "latchkey_token_api_requests_total{call=verify,status=401}": "proxies that ask about nobody",
+    "latchkey_token_api_requests_total{call=introspect,status=401}": "back ends that nobody knows",
     "latchkey_link_age_seconds_count{state=requested}": "rows of links",
     "latchkey_link_age_seconds_count{state=authenticated}": "people who signed in",
     "latchkey_link_age_seconds_count{state=linked}": "people who allowed",
@@ -41,6 +43,8 @@ async def test_day_of_a_household_is_counted(sqlite_url: str, tmp_path: Path, pe
         pair = await link_household(sonos, person)
         await sonos.root(Pair(token=await stale_token(system), key=pair.key))
         await sonos.call("makeCoffee", pair=pair)
+        await person.http.get(f"{system.gateways[0]}/verify")
+        await person.http.post(f"{system.gateways[0]}/oauth/introspect", data={"token": pair.token})
         text = await scraped(person.http, admin)
     found = samples_of(text)
 
