@@ -100,7 +100,6 @@ class TokenApi:
             holder = await tokens.holder(
                 _bearer(authorization),
                 services=(service,),
-                correlation_id=self._context.correlation_id(),
                 context=self._context,
             )
         except StoreUnavailable:

@@ -74,9 +74,15 @@ def caller_of(view: TokenView, *, device_id: str | None = None) -> Caller:
 
 
 async def holder(
-    token: str, *, services: Collection[str], correlation_id: str, context: GatewayContext
+    token: str, *, services: Collection[str], correlation_id: str = "", context: GatewayContext
 ) -> Holder:
     """Return whose token this is, wherever it was presented: every check of the guard, and no minute of grace.
+
+    Args:
+        token: as it was presented.
+        services: those for which it may be.
+        correlation_id: of the request; without one there will be one if something has to be told.
+        context: of the gateway.
 
     Raises:
         TokenRefused: not a token of ours, or for none of the *services*.
@@ -201,7 +207,7 @@ def _tell_seen(claims: TokenClaims, view: TokenView, correlation_id: str, contex
         return
     event = TokenSeen(
         service=claims.service,
-        correlation_id=correlation_id,
+        correlation_id=correlation_id or context.correlation_id(),
         grant_id=claims.grant_id,
         family=claims.family,
         generation=claims.generation,
