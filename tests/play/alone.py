@@ -1,7 +1,7 @@
 """A gateway in this process that stands alone: what it sends is kept and nobody answers, and its clock goes when a test says so."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,10 +27,10 @@ COOKIE = {"latchkey": BROWSER.secret}
 
 
 class StillClock:
-    """A clock that goes when a test says so; it begins now, since the database has a clock of its own."""
+    """A clock that goes when a test says so; it begins now unless told otherwise, since the database has a clock of its own."""
 
-    def __init__(self) -> None:
-        self._began = int(time.time())
+    def __init__(self, began: int | None = None) -> None:
+        self._began = int(time.time()) if began is None else began
         self.passed = 0.0
 
     def now(self) -> int:
@@ -47,11 +47,16 @@ class KeepingBus(MemoryBus):
         super().__init__()
         self.sent: list[Event] = []
         self.is_away = False
+        self.told: Callable[[Event], None] = lambda _: None
+        """Is told of what was sent, where a test wants it answered."""
 
     async def publish(self, events: Sequence[Event]) -> None:
         if self.is_away:
             raise BusUnavailable("away")
-        self.sent += [event for event in events if not isinstance(event, LinkObserved)]
+        for event in events:
+            if not isinstance(event, LinkObserved):
+                self.sent.append(event)
+                self.told(event)
 
 
 @dataclass(frozen=True, kw_only=True)
