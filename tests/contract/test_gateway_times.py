@@ -1,14 +1,17 @@
 """How long a gateway holds a request, believes what it knows, and tells others to wait: by a clock that goes when the test says so."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import ClientResponse
 
+from gateway import __main__ as gateway
 from gateway import account_events, logins, oauth
 from gateway.api import back_end, cors, links
 from gateway.operations import linking, sessions, upgrades
@@ -18,12 +21,14 @@ from gateway.pages.destinations import Destinations
 from gateway.results import Expectation
 from gateway.smapi.credentials import Credentials
 from gateway.smapi.envelope import Call
+from shared.admin import Admin
 from shared.domain.errors import SignInRefused, TryAgainLater
 from shared.domain.token import TokenClaims
 from shared.domain.visit import Purpose
 from shared.messages import (
     CredentialsJudged,
     Event,
+    HouseholdLoginSubmitted,
     LinkLoginSubmitted,
     SessionRequested,
     UpgradeRequested,
@@ -31,7 +36,9 @@ from shared.messages import (
 )
 from shared.storage.providers import ProviderMetadataView
 from shared.tokens import sign
-from tests.play.alone import Alone, standing_alone
+from tests.contract.conftest import PATIENCE
+from tests.play.alone import Alone, KeepingBus, settle, standing_alone
+from tests.play.operator import free_port
 from tests.store_samples import GRANT, METADATA, insert_grant, open_stores
 
 KEY = "canary-key-of-the-back-end"
@@ -127,6 +134,30 @@ async def test_result_that_does_not_come_is_none() -> None:
     assert await Expectation().wait(0) is None
 
 
+async def test_end_waits_for_requests_no_longer_than_it_may(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that would be held for much longer ends with its connection, and the process with it."""
+    monkeypatch.setattr(gateway, "SHUTDOWN_SECONDS", 0.01)
+    monkeypatch.setattr(account_events, "RESULT_SECONDS", 10 * PATIENCE)
+    address, stop, held = f"127.0.0.1:{free_port()}", asyncio.Event(), asyncio.Event()
+    settings, _ = settle(tmp_path, sqlite_url, listen=address, **SETTINGS)
+    async with KeepingBus() as bus, aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE):
+        bus.told = lambda _: held.set()
+        admin = Admin()
+        working = asyncio.create_task(gateway.work(settings, bus, admin, stop))
+        while "requests" not in admin.health.fit or await admin.health.fit["requests"]():
+            await asyncio.sleep(0.001)
+        asking = asyncio.create_task(
+            http.post(f"http://{address}/backchannel/acme", data={"logout_token": "x"})
+        )
+        await held.wait()
+        stop.set()
+        await working
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await asking
+
+
 async def test_who_tells_of_an_end_is_told_to_come_again(alone: Alone) -> None:
     """While the broker is away."""
     alone.bus.is_away = True
@@ -167,20 +198,30 @@ async def test_preflight_is_remembered_for_a_while(alone: Alone) -> None:
     assert [str(cors.REMEMBERED_SECONDS), None] == seen
 
 
-async def test_way_to_a_provider_may_take_its_time(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "purpose", "kind"),
+    [
+        ("/link/{code}", "{link} codes", LinkLoginSubmitted),
+        ("/household/default", f"household default {Purpose.HOUSEHOLD}  codes", HouseholdLoginSubmitted),
+    ],
+    ids=["link", "household"],
+)
+async def test_way_to_a_provider_may_take_its_time(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, path: str, purpose: str, kind: type[Event]
+) -> None:
     """Until the last second a browser may come back with its code; after it, nothing is made of that."""
-    monkeypatch.setattr(views, "RESULT_SECONDS", 0)
+    for module in (views, household_entry):
+        monkeypatch.setattr(module, "RESULT_SECONDS", 0)
     new = linking.new_code("default", alone.context)
-    token = alone.form_token(views.leaving(new.verified.link_id, "codes"))
-    way = await ask(alone, f"/link/{new.code}/with/codes?token={token}")
+    token = alone.form_token(purpose.replace("{link}", new.verified.link_id))
+    way = await ask(alone, f"{path.replace('{code}', new.code)}/with/codes?token={token}")
     (state,) = re.findall(r"[?&]state=([^&]+)", way.headers["Location"])
     seen = []
     for alone.clock.passed in (round_trip.STATE_SECONDS, round_trip.STATE_SECONDS - 1):
         came = await ask(alone, f"/callback/codes?state={state}&code=x")
-        seen.append((came.status, len(alone.bus.sent)))
+        seen.append((came.status, [type(event) for event in alone.bus.sent]))
 
-    assert [(400, 0), (303, 1)] == seen
-    assert isinstance(alone.bus.sent[0], LinkLoginSubmitted)
+    assert [(400, []), (303, [kind])] == seen
 
 
 class Providers:

@@ -19,7 +19,7 @@ from shared.bus.memory import MemoryBus
 from shared.context import SystemRandom
 from shared.messages import Event, LinkObserved
 from shared.sealing import unseal
-from shared.settings import load
+from shared.settings import Settings, load
 
 BROWSER = Browser(secret="canary-browser-of-32-characters-", is_new=False)
 """Who comes with `COOKIE`."""
@@ -79,9 +79,8 @@ class Alone:
         return unseal(box, private_keys=[key.secret for key in self.keys.auth_worker.box], bound_to=bound_to)
 
 
-@asynccontextmanager
-async def standing_alone(folder: Path, database_url: str, **values: object) -> AsyncIterator[Alone]:
-    """Open one; *values* are settings."""
+def settle(folder: Path, database_url: str, **values: object) -> tuple[Settings, keys.KeySet]:
+    """Make what a gateway needs, and return its settings and all keys there are; *values* are settings."""
     made = keys.create(SystemRandom().token_bytes)
     keys.write(made, folder / "keys")
     settings = load(
@@ -91,6 +90,13 @@ async def standing_alone(folder: Path, database_url: str, **values: object) -> A
         public_url="http://127.0.0.1",
         **values,
     )
+    return settings, made
+
+
+@asynccontextmanager
+async def standing_alone(folder: Path, database_url: str, **values: object) -> AsyncIterator[Alone]:
+    """Open one; *values* are settings."""
+    settings, made = settle(folder, database_url, **values)
     clock = StillClock()
     async with KeepingBus() as bus, open_context(settings, bus) as opened:
         context = replace(opened, clock=clock)
