@@ -10,17 +10,18 @@ from gateway.api.answering import Refused
 from shared.settings import Settings
 
 LONGEST = 6144
-"""Characters of a bearer; some issuers' access tokens have several thousand."""
+"""Characters of a bearer, padding and all; some issuers' access tokens have several thousand."""
 
 # RFC 6750, section 2.1.
-_BEARER = re.compile(rf"(?i:bearer) +([A-Za-z0-9\-._~+/]{{1,{LONGEST}}}=*) *")
+_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9\-._~+/]+=*) *")
 
 
 def bearer_of(request: web.Request) -> str | None:
-    """Return what a request carries as its bearer, or None if that is nothing, or more than one thing."""
+    """Return what a request carries as its bearer, or None if that is nothing, too long, or more than one thing."""
     values = request.headers.getall("Authorization", ())
     match = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
-    return match.group(1) if match else None
+    # With its padding, of which there may be any amount.
+    return match.group(1) if match and len(match.group(1)) <= LONGEST else None
 
 
 def services_of_key(request: web.Request, settings: Settings) -> frozenset[str]:

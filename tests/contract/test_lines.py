@@ -5,7 +5,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,7 +13,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.call_log import OK, ONE_BY_ONE, CallLog
+from gateway.call_log import OK, ONE_BY_ONE, SECONDS, CallLog
 from gateway.smapi import faults
 from shared import lines, logs
 
@@ -109,6 +109,23 @@ async def test_forged_codes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None
     by_outcome = [line["outcome"] for line in told if line["event"] == "smapi call"]
     assert (ONE_BY_ONE, 50) == (by_outcome.count(faults.NotLinkedFailure.code), by_outcome.count(OK))
     assert [500] == [line["calls"] for line in told if line["event"] == "smapi calls refused"]
+
+
+async def test_refusals_are_told_anew_when_they_were_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in so many seconds, as long as there are any."""
+    due: list[tuple[float, Callable[[], None]]] = []
+    with written("json") as collected:
+        log = CallLog()
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio.get_running_loop(), "call_later", lambda *timer: due.append(timer))
+            for _ in range(2):
+                for _ in range(ONE_BY_ONE + 1):
+                    log.tell_request(method="GET", route="none", status=404, duration_ms=0.1)
+                due[-1][1]()
+        told = [json.loads(line)["event"] for line in collected.getvalue().splitlines()]
+
+    assert [SECONDS, SECONDS] == [seconds for seconds, _ in due]
+    assert [*["http request"] * ONE_BY_ONE, "http requests refused"] * 2 == told
 
 
 async def test_requests_are_told_by_their_route(monkeypatch: pytest.MonkeyPatch) -> None:

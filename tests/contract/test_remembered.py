@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.remembered import RememberingVerifier
+from gateway.remembered import MOST, RememberingVerifier
 from shared import keys
 from shared.context import SystemRandom
 from shared.domain.errors import TokenRefused
@@ -94,3 +94,13 @@ def test_no_token_is_kept() -> None:
     remembering.verify(TOKENS[0], service="default")
 
     assert TOKENS[0] not in repr(remembering._seen)
+
+
+def test_memory_is_bounded() -> None:
+    """The token that was not seen for longest makes room; nobody who makes a verifier gives it more without saying so."""
+    remembering = RememberingVerifier(MADE.public.signing, issuer="here", most=2)
+    for number in (0, 1, 0, 2):
+        remembering.verify(TOKENS[number], service="default")
+
+    assert ["g0", "g2"] == [claims.grant_id for claims in remembering._seen.values()]
+    assert MOST == RememberingVerifier(MADE.public.signing, issuer="here")._most

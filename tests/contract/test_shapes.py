@@ -177,3 +177,14 @@ def test_memory_is_bounded_and_keeps_what_is_used():
 
     assert MOST == len(shapes._known)
     assert any(b"a=" not in b"".join(tags) for tags in shapes._known)
+
+
+def test_long_envelope_teaches_nothing():
+    """The longest that is remembered, and one that is a byte longer: it goes to the parser, each time."""
+    shapes, room = Shapes(every=1), LONGEST - len(poll(attribute=' a=""'))
+    seen = []
+    for more in (0, 1):
+        shapes.parse_call(poll(attribute=f' a="{"x" * (room + more)}"'), ACTION, None)
+        seen.append(len(shapes._known))
+
+    assert [1, 1] == seen

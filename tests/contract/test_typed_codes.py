@@ -8,9 +8,12 @@ import pytest
 from auth_worker.codes import enter_code
 from auth_worker.context import AuthContext
 from auth_worker.new_links import open_links
+from gateway.live_codes import FRESH_SECONDS, LiveCodes
+from shared.domain import typed_code
 from shared.domain.link import LinkState
 from shared.messages import CodeEntered, LinkRequested
 from shared.storage.codes import EntryOutcome, TypedCode
+from tests.play.alone import StillClock
 from tests.store_samples import ENTRY, TYPED_CODE, Stores
 
 
@@ -84,6 +87,19 @@ async def test_only_live_codes_are_counted_and_not_all_of_them(stores: Stores) -
         await name(stores, f"dead-{number}", lifetime=-number)
 
     assert [5, 3] == [await stores.read.live_codes(100), await stores.read.live_codes(3)]
+
+
+async def test_count_of_live_codes_is_good_for_a_moment(stores: Stores) -> None:
+    """Codes that others issue meanwhile make the next one longer when it is over."""
+    codes, clock, short = LiveCodes(), StillClock(), 0
+    lengths = [await codes.next_length(stores.read, clock)]
+    while typed_code.length_for(short) == typed_code.LENGTHS[0]:
+        await name(stores, f"live-{short}")
+        short += 1
+    for clock.passed in (FRESH_SECONDS - 0.1, FRESH_SECONDS):
+        lengths.append(await codes.next_length(stores.read, clock))
+
+    assert [*typed_code.LENGTHS[:1] * 2, typed_code.LENGTHS[1]] == lengths
 
 
 async def test_second_link_of_one_name_fails(stores: Stores, context: AuthContext) -> None:

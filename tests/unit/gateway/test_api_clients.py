@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from gateway.api_clients import ClientRefused, TwoWays, authenticate
+from gateway.api_clients import LONGEST_SECRET, ClientRefused, TwoWays, authenticate
 from shared.settings import ApiClientSettings
 
 SECRET = "a secret: with % and +"
@@ -60,3 +60,21 @@ def test_two_ways_at_once_are_none() -> None:
     """Of two secrets, two readers could each take another."""
     with pytest.raises(TwoWays):
         authenticate(CLIENTS, authorization=basic("backend:x"), form={"client_secret": "x"})
+
+
+@pytest.mark.parametrize("is_basic", [True, False], ids=["Basic", "form"])
+def test_secret_has_a_limit(*, is_basic: bool) -> None:
+    """The longest that there can be is known; whoever has a longer one is nobody, since the rest of it is not looked at."""
+    seen = []
+    for more in (0, 1):
+        secret = "x" * (LONGEST_SECRET + more)
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        clients = {"backend": ApiClientSettings(secret_sha256=digest, roles=frozenset({"revoke"}))}
+        authorization = basic(f"backend:{secret}") if is_basic else None
+        form = {} if is_basic else {"client_id": "backend", "client_secret": secret}
+        try:
+            seen.append(authenticate(clients, authorization=authorization, form=form).name)
+        except ClientRefused:
+            seen.append("refused")
+
+    assert ["backend", "refused"] == seen

@@ -31,6 +31,14 @@ def test_browser_says_what_it_likes(accepted: str, expected: str) -> None:
     assert expected == languages.choose(asked=None, remembered=None, accepted=accepted)
 
 
+@pytest.mark.parametrize(("more", "expected"), [(0, "de"), (1, "en")])
+def test_what_a_browser_likes_has_a_limit(more: int, expected: str) -> None:
+    """The last word that is read ends where the limit is; one character later it is cut, and no word any more."""
+    accepted = ",de".rjust(languages._LONGEST_HEADER + more, "x")
+
+    assert expected == languages.choose(asked=None, remembered=None, accepted=accepted)
+
+
 @pytest.mark.parametrize(
     ("asked", "remembered", "expected"),
     [("da", "sv", "da"), (None, "sv", "sv"), ("xx", "sv", "sv"), ("../de", None, "it"), (None, "", "it")],

@@ -3,9 +3,12 @@
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
+from gateway.pages import round_trip
 from gateway.pages.browser import Browser
 from gateway.pages.destinations import Destination
+from gateway.pages.journeys import LONGEST_CODE, Refused, answer_of
 from gateway.pages.round_trip import (
     LONGEST_STATE,
     State,
@@ -106,6 +109,31 @@ def test_state_that_was_changed() -> None:
     strange = ["", "A", "é", "=", "AAAA", "A" * 4000, value + "AAAA", value[:-4], sealed(b"x" * 32)]
 
     assert [None] * (len(changed) + len(strange)) == [opened(each) for each in changed + strange]
+
+
+def test_state_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is as long as it may be opens; with one character more than that it would not, genuine as it is."""
+    value, found = sealed(), []
+    for longest in (len(value), len(value) - 1):
+        monkeypatch.setattr(round_trip, "LONGEST_STATE", longest)
+        found.append(opened(value))
+
+    assert [STATE, None] == found
+
+
+def test_code_has_a_limit() -> None:
+    """The longest is taken, and a longer one is none."""
+    destination = Destination(
+        endpoint="https://a", parameters={}, is_openid=True, issuer="", iss_parameter=False
+    )
+    longest, longer = (
+        make_mocked_request("GET", f"/callback/corp?code={'x' * length}")
+        for length in (LONGEST_CODE, LONGEST_CODE + 1)
+    )
+
+    assert {"code": "x" * LONGEST_CODE} == answer_of(longest, destination)
+    with pytest.raises(Refused, match="no code"):
+        answer_of(longer, destination)
 
 
 def test_verifier_and_nonce_belong_to_one_attempt_of_one_browser() -> None:

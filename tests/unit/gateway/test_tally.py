@@ -1,5 +1,6 @@
 """What a gateway has seen of links is counted within bounds, and told in few messages."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from shared.domain.link_code import VerifiedCode
 from shared.domain.sight import LONGEST_NOTE, Sight
 from shared.messages import LinkObserved, Seen
 from shared.wire import decode, encode
+from tests.play.alone import StillClock
 
 NOW = 1_790_000_000
 
@@ -121,6 +123,30 @@ async def test_waiting_households_do_not_push_each_other_out(monkeypatch: pytest
         await seen_here.tell(post, "gateway-1", everything=False)
 
     assert [{"link-1", "link-2"}] == [{each.link_id for each in message} for message in post.messages]
+
+
+async def test_what_is_new_is_told_soon_and_what_came_again_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a clock that goes by as much as is slept, with one thing that is seen all of the time."""
+    sleep, seen_here, post, clock = asyncio.sleep, Tally(), Post(), StillClock(NOW)
+    left, told_at = int(2 * tally.COUNT_SECONDS / tally.TELL_SECONDS) + 1, list[float]()
+
+    async def passing(seconds: float) -> None:
+        nonlocal left
+        told_at.extend([clock.passed] * (len(post.messages) - len(told_at)))
+        if not left:
+            raise asyncio.CancelledError
+        left -= 1
+        clock.passed += seconds
+        seen_here.saw(code(), Sight.RETRY, clock.now())
+        await sleep(0)
+
+    monkeypatch.setattr("gateway.tally.asyncio.sleep", passing)
+    with pytest.raises(asyncio.CancelledError):
+        await seen_here.run(post, "gateway-1", clock)
+
+    assert [tally.TELL_SECONDS, tally.COUNT_SECONDS, 2 * tally.COUNT_SECONDS] == told_at
 
 
 async def test_a_link_that_is_over_is_forgotten() -> None:
