@@ -306,3 +306,13 @@ def test_token_of_an_earlier_family_is_over(family: int, is_over: bool) -> None:
 def test_revocation_that_is_late_ends_no_newer_link(limits: Limits, expected: bool) -> None:
     """By family, by time, by both."""
     assert expected is is_meant(ROW, limits)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_first"),
+    [((2, 0), (2, 1), True), ((2, 0), (2, 0), False), ((2, 1), (2, 2), False), ((1, 0), (2, 1), False)],
+)
+def test_first_use_of_a_family(before: tuple[int, int], after: tuple[int, int], *, is_first: bool) -> None:
+    """When the first of its generations was seen, and not when it began."""
+    old, new = (replace(ROW, family=family, seen_generation=seen) for family, seen in (before, after))
+    assert is_first == grant.is_first_use(old, new)

@@ -136,3 +136,18 @@ def test_what_no_code_can_be(code: str) -> None:
     """Another letter in front, or a number that is too large."""
     assert verify(code) is None
     assert (len(code) == 32 and code.islower()) is link_code.has_shape(code)
+
+
+def test_id_of_an_old_code_is_the_id_it_had() -> None:
+    """Also when its time is long over; under another key, or of another service, it is another."""
+    code = issue()
+    verified = verify(code)
+    assert verified is not None
+
+    assert verified.link_id == link_code.link_id_of(code, key=KEY, service="default")
+    others = {
+        link_code.link_id_of(code, key=b"o" * 32, service="default"),
+        link_code.link_id_of(code, key=KEY, service="other"),
+        link_code.link_id_of(issue(b"s" * 15), key=KEY, service="default"),
+    }
+    assert 3 == len(others - {verified.link_id})

@@ -1,5 +1,7 @@
 """Numbers and times as they are told to people."""
 
+import time
+
 import pytest
 
 from shared.domain import words
@@ -32,7 +34,11 @@ def test_durations(seconds: int, said: str) -> None:
     assert said == words.spelt(seconds)
 
 
-def test_moments() -> None:
-    """From a beginning, and in UTC."""
+def test_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a beginning, and in UTC wherever the machine stands."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
     assert "+1 min 5 s" == words.after(1_065, 1_000)
     assert "2026-11-26 05:20:12Z" == words.moment(1_795_670_412)
+    monkeypatch.undo()
+    time.tzset()
