@@ -86,7 +86,7 @@ fuzz: $(VENV)/.ready ## Fire a million generated and damaged SOAP requests at th
 	$(HUNT)
 	$(BIN)/python -m tests.fuzz.parser --seconds 300
 
-mutants: $(VENV)/.ready ## Change rules, tokens and vocabulary in thousands of small ways, and see that a test notices each: an hour
+mutants: $(VENV)/.ready ## Change rules, tokens and vocabulary in thousands of small ways, and see that a test notices each: half an hour
 	$(HUNT)
 	rm -rf mutants
 	nice $(BIN)/mutmut run
