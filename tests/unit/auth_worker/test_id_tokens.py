@@ -19,9 +19,7 @@ from tests.play.forger import Forger
 NOW = 1_790_000_000
 FORGER = Forger(key=OKPKey.generate_key("Ed25519", {"kid": "first"}))
 KEYS = KeySet([FORGER.key])
-EXPECTED = Expected(
-    issuer="https://login.example.com", client_id="latchkey", algorithms=["Ed25519"], now=NOW
-)
+EXPECTED = Expected(issuer="https://login.example.com", client_id="latchkey", algorithms=["Ed25519"], now=NOW)
 CLAIMS: dict[str, Any] = {"iss": EXPECTED.issuer, "aud": "latchkey", "sub": "ann", "iat": NOW}
 
 
