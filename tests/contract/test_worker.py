@@ -313,7 +313,7 @@ async def test_unfinished_event_comes_again_elsewhere(bus: Bus) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    async with working(bus, hang, deadline=60, drain=0.05):
+    async with asyncio.timeout(PATIENCE), working(bus, hang, deadline=3600, drain=0.05):
         await bus.publish([requested("one")])
         await begun.wait()
     async with working(bus, failing(Retry(), 0)) as context:

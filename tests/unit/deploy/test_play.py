@@ -1,5 +1,6 @@
 """What a play remembers of its household: ids and secrets, and how much of an answer it reads."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -7,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from deploy.playground import play, sonos
+from deploy.playground import pages, play, sonos
 from deploy.playground.play import Play
 from deploy.playground.sonos import Sonos
 from shared.storage.household import HouseholdRows
@@ -66,3 +67,31 @@ async def test_answer_is_cut(http: aiohttp.ClientSession, monkeypatch: pytest.Mo
         answers = [(await system.call("getMetadata")).answer for _ in range(3)]
 
     assert ["x" * 100] * 3 == answers
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_new", "said"), [(0.01, False, b": still here\n\n"), (3600, True, b"")]
+)
+async def test_stream_says_that_it_is_alive(
+    http: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    is_new: bool,
+    said: bytes,
+) -> None:
+    """Where nothing is new for a while."""
+    monkeypatch.setattr(pages, "HEARTBEAT_SECONDS", seconds)
+    news = asyncio.Event()
+    if is_new:
+        news.set()
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await pages._wait(news, response)
+        return response
+
+    async with AccountServer().up() as gateway, asyncio.timeout(30):
+        gateway.instead = stream
+        async with http.get(gateway.url) as response:
+            assert said == await response.read()
