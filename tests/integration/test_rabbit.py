@@ -162,20 +162,6 @@ async def test_silent_connection_is_given_up(rabbit_url: str) -> None:
     assert {BusUnavailable} == set(map(type, errors))
 
 
-async def test_closing_does_not_wait_for_a_silent_broker(
-    rabbit_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A process that is to end does, though nobody says goodbye to it."""
-    monkeypatch.setattr(line, "_CLOSE_SECONDS", 0.1)
-    async with (
-        asyncio.timeout(PATIENCE),
-        relaying(rabbit_url) as relay,
-        opened(f"{relay.url}?heartbeat=0") as bus,
-    ):
-        relay.fall_silent()
-        assert bus.is_connected()
-
-
 async def test_broker_that_is_slow_is_no_broker_that_is_gone(
     rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
