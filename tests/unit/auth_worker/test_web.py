@@ -38,7 +38,7 @@ async def test_connections_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None
         await go_on.wait()
         return server.Response()
 
-    async with AccountServer().up() as source, Web.open(connect=0.3, answer=PATIENCE) as out:
+    async with AccountServer().up() as source, Web.open(connect=1.0, answer=PATIENCE) as out:
         source.instead = held
         asked = [asyncio.create_task(out.send("GET", source.url)) for _ in range(2)]
         async with asyncio.timeout(PATIENCE):
