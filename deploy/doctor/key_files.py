@@ -57,7 +57,10 @@ def apart(seen: Seen) -> Verdict:
     return warn(f"{', '.join(here)} are in one folder") if len(here) > 1 else ok(", ".join(here))
 
 
-@check("keys.age", way_out="Rotate them now and then with `latchkey keys rotate`: whoever once had a copy then has nothing.")
+@check(
+    "keys.age",
+    way_out="Rotate them now and then with `latchkey keys rotate`: whoever once had a copy then has nothing.",
+)
 def age(seen: Seen) -> Verdict:
     """No key file has stayed as it is for more than a year."""
     keys = known(seen.keys)

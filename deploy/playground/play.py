@@ -87,6 +87,7 @@ class Play:
         for secret in secrets:
             if len(secret) > masking.SHOWN:
                 self._secrets[secret] = None
+                self._secrets.move_to_end(secret)
         while len(self._secrets) > MOST_SECRETS:
             self._secrets.popitem(last=False)
 

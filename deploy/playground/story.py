@@ -19,7 +19,7 @@ MOST_SCENES = 40
 MOST_STEPS = 40
 """In a scene; what a broken broker is told again and again is not worth more."""
 LARGEST_STORY = 512 * 1024
-"""Characters of all pieces; older scenes make room."""
+"""Characters of all pieces; older scenes make room, and then the first steps of the last one."""
 MOST_READERS = 4
 """Connections that wait for one story."""
 
@@ -164,6 +164,13 @@ class Story:
                 return
             drop = min(piece.scene for piece in self._pieces.values() if piece.scene)
             if drop == self._scenes:
+                self._shorten(size)
                 return
             for name in [name for name, piece in self._pieces.items() if piece.scene == drop]:
                 del self._pieces[name]
+
+    def _shorten(self, size: int) -> None:
+        """Drop the first steps of the only scene that is left: what a content server answers can be that long."""
+        for name in [name for name in self._pieces if name.startswith("step-")]:
+            if size > LARGEST_STORY:
+                size -= len(self._pieces.pop(name).text)

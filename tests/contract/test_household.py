@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from shared.storage import household
 from shared.storage.household import open_household_rows
 from tests.store_samples import ACCOUNT, GRANT, LINK, Stores
 
@@ -31,3 +34,18 @@ async def test_rows_of_one_household_and_no_other(stores: Stores, database_url: 
         ("deliveries", "grant-1.1.1"),
     } == rows.keys()
     assert ("requested", 1) == (rows["links", "link-1"]["state"], rows["grants", "grant-1"]["generation"])
+
+
+async def test_rows_of_a_table_are_bounded(
+    stores: Stores, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are; the other tables have room of their own."""
+    monkeypatch.setattr(household, "MOST_ROWS", 2)
+    async with stores.auth.transaction() as transaction:
+        await transaction.upsert_account(ACCOUNT)
+        for number in range(3):
+            await transaction.insert_link(replace(LINK, link_id=f"link-{number}"))
+    async with open_household_rows(database_url) as household_rows:
+        rows = await household_rows.read(LINK.household_id)
+
+    assert ["accounts", "links", "links"] == sorted(table for table, _ in rows)

@@ -80,6 +80,16 @@ async def test_secrets_are_taken_out_of_the_pieces() -> None:
     assert "[token]" in collected.getvalue()
 
 
+def test_memory_of_shapes_is_bounded() -> None:
+    """Shapes that never come again push each other out."""
+    with written("json"):
+        for number in range(lines._MOST_SHAPES + 1):
+            lines._template(("some.logger", "it happened", (("number", number),)))
+        kept = lines._template.cache_info().currsize
+
+    assert lines._MOST_SHAPES == kept
+
+
 async def test_level_counts() -> None:
     """A line less severe than the level is not written."""
     with written("json", "warning") as collected:

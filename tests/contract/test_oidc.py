@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from auth_worker.providers import discovery
 from auth_worker.providers.base import Gone, Identity, Rechecked, RedirectProvider, Surroundings
 from auth_worker.providers.id_tokens import LOGOUT_EVENT
 from auth_worker.providers.opening import OPENERS
@@ -321,6 +322,37 @@ async def test_new_key_is_fetched_once_a_minute(bench: Bench) -> None:
 
     assert fetched == too_early
     assert ("ann", fetched + 1) == (identity.subject, len(bench.forger.asked("/jwks")))
+
+
+async def test_provider_that_failed_is_left_in_peace(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants to sign in meanwhile is told the same; afterwards it is asked again."""
+    monkeypatch.setattr(discovery, "FAILED_SECONDS", 1000.0)
+    bench.forger.answers["/jwks"] = (500, {})
+    asked = []
+    async with bench.opened() as provider:
+        for seconds in (0, 970, 30):
+            bench.clock.moved += seconds
+            with pytest.raises(ProviderUnavailable, match="answered 500"):
+                await provider.exchange(bench.came_back())
+            asked.append(len(bench.forger.asked("/jwks")))
+
+    assert [1, 1, 2] == asked
+
+
+async def test_provider_is_asked_again_and_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that it has withdrawn is trusted until then, and nobody has to sign in for it."""
+    monkeypatch.setattr(discovery, "FRESH_SECONDS", 0.01)
+    withdrawn = bench.forger.key
+    async with bench.opened() as provider:
+        await provider.exchange(bench.came_back())
+        bench.forger.key = RSAKey.generate_key(2048, {"kid": "second"})
+        before = len(bench.forger.asked("/jwks"))
+        async with asyncio.timeout(PATIENCE):
+            while len(bench.forger.asked("/jwks")) < before + 2:
+                await asyncio.sleep(0.01)
+        bench.forger.sign = lambda claims: bench.forger.token(claims, key=withdrawn)
+        with pytest.raises(SignInIncomplete, match="not published"):
+            await provider.exchange(bench.came_back())
 
 
 UNAVAILABLE: dict[str, tuple[str, tuple[int, Any], str]] = {

@@ -143,6 +143,22 @@ async def test_gathered_events_go_as_few_messages(broker: Broker) -> None:
     assert [[b"1", b"2"], [b"3", b"4", b"5"], [b"6"]] == [events for _, events in broker.messages]
 
 
+async def test_messages_of_a_destination_go_one_at_a_time(broker: Broker) -> None:
+    """The next leaves when the one before is confirmed, with all that has come meanwhile."""
+    gathering = Gathering(broker.send)
+    handed = tasks(gathering.put, b"1")
+    await settle()
+    for event in (b"2", b"3"):
+        handed += tasks(gathering.put, event)
+        await settle()
+    under_way = list(broker.messages)
+    await broker.confirm_all()
+    await asyncio.gather(*handed)
+
+    assert [("t", [b"1"])] == under_way
+    assert [[b"1"], [b"2", b"3"]] == [events for _, events in broker.messages]
+
+
 async def test_destinations_do_not_wait_for_each_other(broker: Broker) -> None:
     """One that is not confirmed holds up nobody else."""
     gathering = Gathering(broker.send)

@@ -13,7 +13,7 @@ from auth_worker.providers.base import Identity, RedirectProvider
 from auth_worker.providers.oauth2 import KeptTokens
 from auth_worker.providers.opening import open_providers
 from auth_worker.providers.web import ProviderUnavailable
-from auth_worker.recheck import recheck, signed_in
+from auth_worker.recheck import LEFT_IN_PEACE_SECONDS, recheck, signed_in
 from shared.boxes import EndEvidence, end_identity, provider_tokens_identity
 from shared.domain.account import Account
 from shared.domain.link import LinkState
@@ -26,7 +26,7 @@ from shared.storage.lifecycle import AccountCheck, Doubt
 from shared.wire import decode
 from tests.play.database import execute
 from tests.play.directory import CLIENT, Directory, running_directory
-from tests.store_samples import LINK
+from tests.store_samples import LINK, Stores
 
 ASKED = AccountRecheckRequested(service="default", account_id="account-1")
 
@@ -208,6 +208,21 @@ async def test_provider_that_is_down_changes_nothing(
     assert check is not None
     assert (None, None) == (check.claim, check.gone_at)
     assert [] == await acme.revokes()
+
+
+async def test_provider_that_is_down_is_left_in_peace(
+    acme: Acme, asking: AuthContext, directory: Directory
+) -> None:
+    """About the same person, and no longer than that."""
+    directory.mode = "away"
+    await recheck(ASKED, asking)
+    asked = []
+    for seconds in (LEFT_IN_PEACE_SECONDS - 60, 60):
+        await execute(acme.database_url, f"UPDATE account_checks SET next_at = next_at - {seconds}")
+        await recheck(ASKED, asking)
+        asked.append(directory.asked["token"])
+
+    assert [1, 2] == asked
 
 
 async def test_provider_that_cannot_be_reached_changes_nothing(
@@ -492,6 +507,20 @@ async def test_end_counts_once(acme: Acme, asking: AuthContext, directory: Direc
     assert ["told by acme"] * 2 == [each.reason for each in revokes]
     assert 1 == len({each.started_by for each in revokes})
     assert (None, None) == (await acme.kept(), await acme.check())
+
+
+async def test_end_is_known_by_its_name_for_a_while(
+    acme: Acme, asking: AuthContext, directory: Directory, stores: Stores
+) -> None:
+    """Longer than anybody takes one that is as old; then retention forgets it."""
+    await endings.end(told(asking, "first", logout_token=directory.logout_token("ann")), asking)
+    gone = []
+    for seconds in (endings.REMEMBERED_SECONDS - 60, 60):
+        await execute(acme.database_url, f"UPDATE told_ends SET expires_at = expires_at - {seconds}")
+        async with stores.token.transaction() as transaction:
+            gone.append(await transaction.delete_expired(links_before=0, limit=10))
+
+    assert [0, 1] == gone
 
 
 async def test_link_that_is_about_to_be_allowed_ends_too(

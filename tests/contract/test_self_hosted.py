@@ -1,17 +1,22 @@
 """What each kind of server has of its own: codes, sessions, ids, signatures."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import ModuleType
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from auth_worker.providers import audiobookshelf, jellyfin
 from auth_worker.providers.http import HttpProvider, signature
 from auth_worker.providers.web import ProviderUnavailable
 from shared.domain.account import AccountTier
 from shared.domain.errors import AccountDisabled, AccountUnsupported, SignInRefused
 from shared.settings import SettingsError
+from tests.contract.conftest import PATIENCE
 from tests.play import server as play
 from tests.play.endpoint import WINDOW
 from tests.play.server import User
@@ -153,6 +158,24 @@ async def test_session_that_cannot_be_closed_keeps_nobody_out(
     assert "Ann" == (await source.ask()).nickname
 
 
+@pytest.mark.parametrize("kind", [jellyfin, audiobookshelf])
+async def test_nobody_waits_for_the_end_of_a_session(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch, kind: ModuleType
+) -> None:
+    """A server that takes its time with it holds nobody up, however long it may take to let somebody in."""
+    monkeypatch.setattr(kind, "LOGOUT_SECONDS", 0.05)
+    source = await opening.open(kind.__name__.rpartition(".")[2], answer=3600)
+
+    async def never_ends(request: web.Request) -> web.StreamResponse:
+        if request.path.lower().endswith("logout"):
+            return await play.never(request)
+        return await source.server.answer(request, source.server.asked[-1])
+
+    source.server.instead = never_ends
+    async with asyncio.timeout(PATIENCE):
+        assert "Ann" == (await source.ask()).nickname
+
+
 async def test_device_is_always_the_same(opening: Opening) -> None:
     """Whichever worker asks: Jellyfin would list each as a device of its own."""
     first, second = await opening.open("jellyfin"), await opening.open("jellyfin")
@@ -200,6 +223,50 @@ async def test_reader_of_many_books(opening: Opening) -> None:
     source.server.books = 4000
 
     assert "Ann" == (await source.ask()).nickname
+
+
+async def test_answer_of_audiobookshelf_has_a_limit(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is as long as it may be is read, one that is longer is not."""
+    monkeypatch.setattr(audiobookshelf, "LARGEST_ANSWER", 1000)
+    source, more = await opening.open("audiobookshelf"), 0
+    person = {"user": {"id": "ann-1", "username": "Ann"}}
+
+    async def long(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=json.dumps(person).ljust(1000 + more))
+
+    source.server.instead = long
+    identity = await source.ask()
+    more = 1
+    refusal = await source.refusal()
+
+    assert "ann-1" == identity.subject
+    assert "answered more than 1000 bytes" in str(refusal)
+
+
+async def test_token_of_audiobookshelf_has_a_limit(opening: Opening) -> None:
+    """A session whose name is longer than any is left to end by itself."""
+    source = await opening.open("audiobookshelf")
+    tokens = [
+        f"eyJ{'x' * (length - 3)}"
+        for length in (audiobookshelf.LONGEST_TOKEN, audiobookshelf.LONGEST_TOKEN + 1)
+    ]
+    given = iter(tokens)
+
+    async def names(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("logout"):
+            return web.json_response({})
+        return web.json_response({"user": {"id": "ann-1", "username": "Ann", "refreshToken": next(given)}})
+
+    source.server.instead = names
+    for _ in tokens:
+        await source.ask()
+    ended = [
+        asked.headers["x-refresh-token"] for asked in source.server.asked if asked.path.endswith("logout")
+    ]
+
+    assert tokens[:1] == ended
 
 
 async def test_pattern_is_nobodys_name(opening: Opening) -> None:

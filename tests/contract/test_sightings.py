@@ -7,6 +7,7 @@ import pytest
 from shared.domain.grant import GrantStatus
 from shared.domain.link import LinkState
 from shared.domain.sight import MOST_SIGHTINGS, Sight, Sighting
+from shared.storage import timeline_reads
 from shared.storage.records import AuditEvent
 from shared.storage.timelines import Reached
 from tests.store_samples import GRANT, LINK, ORIGIN, SIGHTING, TYPED_CODE, Stores, insert_grant, insert_link
@@ -118,6 +119,24 @@ async def test_a_trail_has_what_happened(stores: Stores) -> None:
     assert all(now == event.at for event in first.happened)
     assert ("link-2", LINK.link_id) == await stores.read.links_of(LINK.household_id, limit=10)
     assert ("link-2",) == await stores.read.links_of(LINK.household_id, limit=1)
+
+
+async def test_events_of_a_trail_are_bounded(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of them tell how it went; of several links all together, so that one may have more of them."""
+    monkeypatch.setattr(timeline_reads, "MOST_EVENTS", 2)
+    for link_id in (LINK.link_id, "link-2"):
+        await insert_link(stores.auth, replace(LINK, link_id=link_id))
+    async with stores.auth.transaction() as transaction:
+        for number in range(5):
+            await transaction.audit(
+                AuditEvent(kind=f"event {number}", service="default", link_id=LINK.link_id)
+            )
+    told = []
+    for asked in ([LINK.link_id], [LINK.link_id, "link-2"]):
+        trails = await stores.read.trails(asked)
+        told.append([event.kind for trail in trails for event in trail.happened])
+
+    assert [[f"event {number}" for number in range(most)] for most in (2, 4)] == told
 
 
 async def test_a_short_name_leads_to_its_link_while_it_lives(stores: Stores) -> None:

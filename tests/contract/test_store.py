@@ -1,9 +1,10 @@
 """What every store promises, on SQLite and on PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, text
@@ -15,11 +16,12 @@ from shared.domain.grant import Grant, GrantStanding, GrantStatus
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.metrics import Metrics
+from shared.storage import reads
 from shared.storage.base import Conflict, StoreUnavailable
 from shared.storage.engine import open_engine
 from shared.storage.records import AttemptOutcome, AuditEvent, LoginAttempt, PollView, TokenView
 from shared.storage.schema import metadata
-from shared.storage.sql import open_auth_store
+from shared.storage.sql import open_auth_store, open_read_store
 from tests.store_samples import (
     ACCOUNT,
     ATTEMPT,
@@ -116,6 +118,24 @@ class TestPoll:
         views = await asyncio.gather(*(stores.read.poll(link_id) for link_id in asked))
 
         assert [known.get(link_id) for link_id in asked] == [view and view.link.expires_at for view in views]
+
+    async def test_so_many_are_looked_up_at_once(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many wait, a statement stays short."""
+        monkeypatch.setattr(reads, "_MOST", 3)
+        find, asked = reads._find, []
+
+        async def noted(question: Any, view: Any, keys: Sequence[str]) -> Any:
+            asked.append(len(keys))
+            return await find(question, view, keys)
+
+        monkeypatch.setattr(reads, "_find", noted)
+        async with open_read_store(database_url) as store:
+            await asyncio.gather(*(store.poll(f"link-{number}") for number in range(100)))
+
+        assert 3 == max(asked)
+        assert 100 == sum(asked)
 
     async def test_what_was_committed_before_is_seen(self, stores: Stores) -> None:
         """However busy polls are, one that begins after a commit sees it."""

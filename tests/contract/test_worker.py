@@ -313,7 +313,7 @@ async def test_unfinished_event_comes_again_elsewhere(bus: Bus) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    async with working(bus, hang, deadline=60, drain=0.05):
+    async with asyncio.timeout(PATIENCE), working(bus, hang, deadline=3600, drain=0.05):
         await bus.publish([requested("one")])
         await begun.wait()
     async with working(bus, failing(Retry(), 0)) as context:
@@ -384,6 +384,28 @@ async def test_message_outlives_a_fault_of_our_own(bus: Bus) -> None:
         handled = await context.next()
 
     assert "one" == handled
+
+
+async def test_fault_of_our_own_does_not_spin(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message does not come again at once, and its neighbours go on."""
+    monkeypatch.setattr(worker, "_FAULT_SECONDS", 3600)
+    runs = []
+
+    async def handle(event: LinkRequested, context: Context) -> None:
+        runs.append(event.link_id)
+        if event.link_id == "one":
+            raise Retry
+        await context.handled.put(event.link_id)
+
+    faulty = Hesitant(bus, times=10**6, error=TypeError())
+    async with working(faulty, handle, drain=0.05) as context:
+        await bus.publish([requested("one")])
+        await faulty.refused.wait()
+        for name in ("two", "three"):
+            await bus.publish([requested(name)])
+            await context.next()
+
+    assert ["one", "two", "three"] == runs
 
 
 async def test_message_is_handed_back_when_the_worker_ends_first(bus: Bus) -> None:

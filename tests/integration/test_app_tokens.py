@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from auth_worker.app_tokens import KEYS_AT_MOST_EVERY, KEYS_SECONDS, AppTokens, open_app_tokens
+from auth_worker.app_tokens import (
+    KEYS_AT_MOST_EVERY,
+    KEYS_SECONDS,
+    LONGEST_SUBJECT,
+    AppTokens,
+    open_app_tokens,
+)
 from auth_worker.providers.web import ProviderUnavailable
 from shared.domain.errors import SignInRefused
 from shared.settings import AppSettings, JwksSettings, ServiceSettings
@@ -76,9 +82,21 @@ async def test_keys_are_believed_for_a_while(issuer: Issuer) -> None:
     async with verifying(issuer, clock) as tokens:
         await tokens.identity(issuer.token("ann"))
         issuer.down = True
+        clock.passed += KEYS_SECONDS
         person = await tokens.identity(issuer.token("bob"))
-        clock.passed += KEYS_SECONDS + 1
+        clock.passed += 1
         with pytest.raises(ProviderUnavailable):
             await tokens.identity(issuer.token("bob"))
 
     assert "bob" == person.subject
+
+
+async def test_subject_has_a_limit(issuer: Issuer) -> None:
+    """A token that names somebody at greater length names nobody."""
+    longest = "s" * LONGEST_SUBJECT
+    async with verifying(issuer, HandClock()) as tokens:
+        person = await tokens.identity(issuer.token(longest))
+        with pytest.raises(SignInRefused, match="names nobody"):
+            await tokens.identity(issuer.token(f"{longest}s"))
+
+    assert longest == person.subject

@@ -73,6 +73,16 @@ def test_events_show_no_hash_and_no_box() -> None:
     assert "correlation_id" not in shown
 
 
+def test_ids_are_cut() -> None:
+    """So that one can be told from another, and not copied; one that is short enough is shown whole."""
+    whole = "i" * masking.LONGEST_ID
+
+    assert (whole, f"{whole}…") == (
+        masking.value_of("link_id", whole),
+        masking.value_of("link_id", f"{whole}i"),
+    )
+
+
 def test_event_says_what_it_is() -> None:
     """Its kind comes first."""
     event = TokenRevokeRequested(service="default", scope=Scope.GRANT, value="g", reason="playground")

@@ -70,18 +70,42 @@ def test_old_scenes_make_room() -> None:
     assert set(range(2, MOST_SCENES + 2)) == kept
 
 
-def test_story_stays_small() -> None:
-    """By size, whatever is in it, and a scene by its steps."""
+def test_scene_has_so_many_steps() -> None:
+    """What comes afterwards is left out, and is not told of in other words."""
     told = Story()
-    for _ in range(MOST_SCENES):
-        scene = told.begin("long")
-        for _ in range(MOST_STEPS + 1):
-            scene.add(step(text="&" * (LONGEST_TEXT + 1)))
-    pieces = told.after(0)
-    last = [piece for piece in pieces if piece.scene == MOST_SCENES]
+    scene = told.begin("long")
+    for number in range(1, MOST_STEPS + 2):
+        scene.add(step(f"step {number}"))
 
-    assert sum(len(piece.text) for piece in pieces) <= LARGEST_STORY + sum(len(piece.text) for piece in last)
-    assert MOST_STEPS + 1 == len(last)
+    assert ["scene-1", *(f"step-1-{number}" for number in range(1, MOST_STEPS + 1))] == names(told.after(0))
+
+
+def test_text_of_a_step_is_cut() -> None:
+    """Where it is longer than anybody reads; one that just fits is whole."""
+    told = Story()
+    scene = told.begin("long")
+    for length in (LONGEST_TEXT, LONGEST_TEXT + 1):
+        scene.add(step(text="x" * length))
+    _, whole, cut = (piece.text for piece in told.after(0))
+
+    assert ("x" * LONGEST_TEXT) + "</pre>" in whole
+    assert ("x" * LONGEST_TEXT) + "\n…</pre>" in cut
+
+
+@pytest.mark.parametrize("scenes", [1, MOST_SCENES])
+def test_story_stays_small(scenes: int) -> None:
+    """Whatever is in it: older scenes make room, and then older steps; where it ends is always there."""
+    told = Story()
+    for _ in range(scenes):
+        scene = told.begin("long")
+        for _ in range(MOST_STEPS):
+            scene.add(step("&" * LONGEST_TEXT, text="&" * LONGEST_TEXT))
+            assert sum(len(piece.text) for piece in told.after(0)) <= LARGEST_STORY
+    scene.tell("The end.")
+    kept = names(told.after(0))
+
+    assert [f"step-{scenes}-{MOST_STEPS}", f"head-{scenes}"] == kept[-2:]
+    assert f"scene-{scenes}" in kept
 
 
 def test_state_is_told_when_it_changes() -> None:

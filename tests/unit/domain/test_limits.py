@@ -108,9 +108,10 @@ def test_known_place_has_its_own_budget_and_right_passwords_empty_it(kind: str) 
 
 def test_same_wrong_password_is_one_guess() -> None:
     """A household whose password was changed repeats the old one for days: it is refused, and nobody waits for it."""
-    tries = Tries(account=(*wrong(3), Try(at=NOW - 61, tag=MINE)), at_network=wrong(4), now=NOW)
+    before = NOW - limits.REPEAT_SECONDS
+    tries = Tries(account=(*wrong(3), Try(at=before, tag=MINE)), at_network=wrong(4), now=NOW)
     again = limits.judge(tries, tag=MINE, limits=LIMITS)
-    at_once = limits.judge(replace(tries, now=NOW - 2), tag=MINE, limits=LIMITS)
+    at_once = limits.judge(replace(tries, now=NOW - 1), tag=MINE, limits=LIMITS)
 
     assert (0, True, False) == (again.wait, again.is_repeat, again.is_known_wrong)
     assert (0, True, True) == (at_once.wait, at_once.is_repeat, at_once.is_known_wrong)
@@ -130,9 +131,10 @@ def test_nothing_is_looked_at_over_a_budget(tries: Tries) -> None:
 
 def test_what_is_looked_at_just_now_counts_unless_it_is_the_same() -> None:
     """Ten players of a household that sign in at once are one guess; ten passwords at once are ten, for a minute."""
-    pending = tuple(Try(at=NOW, tag=str(number), state=TryState.PENDING) for number in range(10))
+    begun = NOW - limits.PENDING_SECONDS + 1
+    pending = tuple(Try(at=begun, tag=str(number), state=TryState.PENDING) for number in range(10))
     same = tuple(replace(each, tag=MINE) for each in pending)
-    lost = tuple(replace(each, at=NOW - 60) for each in pending)
+    lost = tuple(replace(each, at=begun - 1) for each in pending)
 
     assert (True, False, False) == tuple(
         wait(Tries(at_network=tries, now=NOW)) > 0 for tries in (pending, same, lost)

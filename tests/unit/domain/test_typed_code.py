@@ -46,6 +46,16 @@ def test_normal_form_is_a_code_or_nothing(text: str) -> None:
     assert normal is None or (len(normal) in typed_code.LENGTHS and set(normal) <= set(typed_code.ALPHABET))
 
 
+def test_only_so_much_of_what_is_typed_is_read() -> None:
+    """Spaces before a code count; what no longer fits is not there."""
+    typed = "BCDFGHJK"
+    room = typed_code.LONGEST_INPUT - len(typed)
+
+    assert typed == typed_code.normalise(" " * room + typed)
+    assert typed == typed_code.normalise(" " * room + typed + "0" * 1_000_000)
+    assert typed_code.normalise(" " * (room + 1) + typed) is None
+
+
 @given(code=st.from_regex(r"k[a-z0-9]{31}", fullmatch=True))
 def test_link_code_is_no_typed_code(code: str) -> None:
     """The two kinds of linkCode in a poll cannot be taken for each other."""

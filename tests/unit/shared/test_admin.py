@@ -1,5 +1,6 @@
 """The admin address: health, metrics, and pages that are for this machine alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import pytest
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared import admin as admin_address
 from shared.admin import Admin, open_admin
 from tests.play.operator import free_port
 
@@ -64,6 +66,26 @@ async def test_pages_are_shown_on_this_machine_alone(host: str, status: int) -> 
             answer = response.status, await response.text() == "/links/one"
 
     assert (status, status == 200) == answer
+
+
+async def test_process_ends_whoever_still_waits_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that takes its time holds no process up."""
+    monkeypatch.setattr(admin_address, "SHUTDOWN_SECONDS", 0.05)
+    begun = asyncio.Event()
+
+    async def page(_: web.BaseRequest) -> web.StreamResponse:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    address = f"127.0.0.1:{free_port()}"
+    async with aiohttp.ClientSession(f"http://{address}") as http, asyncio.timeout(30):
+        async with open_admin(address) as admin:
+            admin.add_page("/links", page)
+            asked = asyncio.create_task(http.get("/links"))
+            await begun.wait()
+        with pytest.raises(aiohttp.ClientError):
+            await asked
 
 
 async def test_nothing_is_written_here() -> None:

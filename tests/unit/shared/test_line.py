@@ -6,7 +6,7 @@ import pytest
 from aio_pika.exceptions import ChannelPreconditionFailed
 
 from shared.bus.base import BusUnavailable
-from shared.bus.line import as_unavailable
+from shared.bus.line import HEARTBEAT_SECONDS, Line, as_unavailable
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,15 @@ async def test_cancellation_stays_one() -> None:
     publisher.cancel()
     with pytest.raises(asyncio.CancelledError):
         await publisher
+
+
+@pytest.mark.parametrize(
+    ("url", "seconds"), [("amqp://host", HEARTBEAT_SECONDS), ("amqp://host?heartbeat=1", 1)]
+)
+def test_heartbeat_is_ours_unless_the_url_has_one(url: str, seconds: int) -> None:
+    """Without one, a broker that says nothing would be waited for."""
+
+    async def prepare(_: Line) -> None:
+        raise AssertionError
+
+    assert str(seconds) == Line(url, name="test", prepare=prepare)._url.query["heartbeat"]

@@ -110,6 +110,16 @@ def test_issuer_that_makes_tokens_too_long_is_refused(environment: pytest.Monkey
     assert problem.startswith("LATCHKEY_TOKENS__ISSUER: ")
 
 
+def test_longest_issuer_is_taken(environment: pytest.MonkeyPatch) -> None:
+    """Together with the longest name of a service; with one character more it is refused."""
+    longest = "i" * (settings.LONGEST_ISSUER - len("default"))
+    environment.setenv("LATCHKEY_TOKENS__ISSUER", longest)
+
+    assert longest == settings.load().issuer
+    (problem,) = problems_of(environment, LATCHKEY_TOKENS__ISSUER=f"{longest}i")
+    assert problem.startswith("LATCHKEY_TOKENS__ISSUER: too long")
+
+
 def test_file_is_weaker_than_the_environment(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The TOML file gives structure; the environment overrides it."""
     file = tmp_path / "latchkey.toml"

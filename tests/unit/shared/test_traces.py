@@ -1,12 +1,14 @@
 """Spans of ours, as OpenTelemetry has them."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.otel import OtelTraces
+from shared import otel
+from shared.otel import OtelTraces, to_collector
 from shared.traces import MOST_CALLS, Links, Span
 
 CALL = Span(
@@ -88,3 +90,21 @@ def test_calls_that_never_end_are_forgotten() -> None:
         links.keep(f"call-{number}", f"link-{number}")
 
     assert ("", "link-1") == (links.of("call-0"), links.of("call-1"))
+
+
+async def test_collector_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was sent is lost, and the next is sent."""
+    monkeypatch.setattr(otel, "EXPORT_SECONDS", 0.1)
+    given_up = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        given_up.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server, asyncio.timeout(30):
+        port = server.sockets[0].getsockname()[1]
+        traces = to_collector(f"http://127.0.0.1:{port}/v1/traces", "gateway", share=1)
+        traces.tell(CALL)
+        await traces.close()
+        await given_up.wait()
