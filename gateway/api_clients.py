@@ -63,8 +63,7 @@ def _offered(authorization: str | None, form: Mapping[str, str]) -> _Offered:
         raise TwoWays
     if authorization is not None:
         return _basic(authorization)
-    name, secret = form.get("client_id", ""), form.get("client_secret", "")
-    return _Offered(name=name, secret=secret[:LONGEST_SECRET])
+    return _bounded(form.get("client_id", ""), form.get("client_secret", ""))
 
 
 def _basic(authorization: str) -> _Offered:
@@ -77,4 +76,10 @@ def _basic(authorization: str) -> _Offered:
     if scheme.lower() != "basic" or not colon:
         raise ClientRefused
     # Both were form-encoded before they were joined, so that a name may hold a colon.
-    return _Offered(name=unquote_plus(name), secret=unquote_plus(secret)[:LONGEST_SECRET])
+    return _bounded(unquote_plus(name), unquote_plus(secret))
+
+
+def _bounded(name: str, secret: str) -> _Offered:
+    if len(secret) > LONGEST_SECRET:
+        raise ClientRefused
+    return _Offered(name=name, secret=secret)

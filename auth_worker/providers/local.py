@@ -75,7 +75,10 @@ async def new_user(*, service: str, name: str, password: str, subject: str) -> L
 
 async def _verify(password_hash: str, password: str) -> bool:
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_POOL, _verify_in_thread, password_hash, password[:LONGEST_PASSWORD])
+    # The same work for one that is too long, so that the time tells nothing of the account; but it is not the password.
+    looked_at = password[:LONGEST_PASSWORD]
+    is_right = await loop.run_in_executor(_POOL, _verify_in_thread, password_hash, looked_at)
+    return is_right and looked_at == password
 
 
 def _verify_in_thread(password_hash: str, password: str) -> bool:

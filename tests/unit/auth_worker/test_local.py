@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_worker.providers.local import LONGEST_NAME, LONGEST_PASSWORD, new_user
+from auth_worker.providers.local import LONGEST_NAME, LONGEST_PASSWORD, _verify, new_user
 
 
 async def test_longest_name_and_password_are_taken() -> None:
@@ -26,3 +26,14 @@ async def test_longer_ones_are_refused(name: str, password: str, told: str) -> N
     """And whoever wanted them reads how long they may be."""
     with pytest.raises(ValueError, match=f"^{told}$"):
         await new_user(service="default", name=name, password=password, subject="user-1")
+
+
+async def test_a_longer_one_is_not_the_password_it_begins_with() -> None:
+    """It costs what any other costs, and is wrong."""
+    longest = "p" * LONGEST_PASSWORD
+    user = await new_user(service="default", name="n", password=longest, subject="user-1")
+
+    assert (True, False) == (
+        await _verify(user.password_hash, longest),
+        await _verify(user.password_hash, f"{longest}p"),
+    )
