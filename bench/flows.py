@@ -30,6 +30,8 @@ from shared.bus.rabbit import open_rabbit
 from shared.messages import LinkApproved
 
 HOURS = 3600
+REFRESHING = 128
+"""Households that refresh at a time, so that two cores are full: with 32 a message carries eight of them, and everybody waits for somebody else."""
 
 
 async def refreshes(bed: Bed, port: int, pace: Pace, say: Say, *, most: int) -> list[Figure]:
@@ -46,7 +48,7 @@ async def refreshes(bed: Bed, port: int, pace: Pace, say: Say, *, most: int) -> 
     return [
         figure(
             "refresh",
-            "refresh through broker, worker, commit and back; all parts on all cores",
+            f"refresh through broker, worker, commit and back, {REFRESHING} at a time; all parts on all cores",
             "1/s",
             [result.rate for result in closed],
             at_least=2_500,
@@ -305,7 +307,7 @@ async def _refresh(bed: Bed, ports: list[int], pace: Pace, *, count: int) -> Mea
     tokens = await bed.stock.tokens(count, age=2 * HOURS)
     job = Job(
         ports=ports,
-        connections=CONNECTIONS,
+        connections=REFRESHING,
         seconds=pace.seconds,
         once=True,
         expect="HTTP/1.1 200",

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import asyncpg
 
 from shared.domain import visit as visits
 from shared.domain.account import Account, AccountStatus, AccountTier
-from shared.domain.grant import Grant, GrantStatus
+from shared.domain.grant import Grant, GrantStanding, GrantStatus
 from shared.domain.limits import Counted
 from shared.domain.link import Device, Link, LinkState, Standing
 from shared.domain.notice import Notice, NoticeKind
@@ -416,3 +416,8 @@ async def insert_grants(stores: Stores, count: int) -> list[Grant]:
         for grant in made:
             await transaction.insert_grant(grant)
     return made
+
+
+def standing_of(grant: Grant) -> GrantStanding:
+    """Return what a guarded call knows of a grant."""
+    return GrantStanding(**{field.name: getattr(grant, field.name) for field in fields(GrantStanding)})

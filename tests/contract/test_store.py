@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.domain.account import Account, AccountStatus
 from shared.domain.audit_chain import content_digest
-from shared.domain.grant import Grant, GrantStanding, GrantStatus
+from shared.domain.grant import GrantStatus
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Scope, Selection
 from shared.metrics import Metrics
@@ -34,6 +34,7 @@ from tests.store_samples import (
     open_stores,
     put_delivery,
     standing,
+    standing_of,
     work_as_auth_worker,
     work_as_token_worker,
 )
@@ -54,11 +55,6 @@ async def stores(database_url: str) -> AsyncIterator[Stores]:
     """The three stores of that database."""
     async with open_stores(database_url) as stores:
         yield stores
-
-
-def standing_of(grant: Grant) -> GrantStanding:
-    """Return what a guarded call knows of a grant."""
-    return GrantStanding(**{field.name: getattr(grant, field.name) for field in fields(GrantStanding)})
 
 
 async def _rows(database_url: str, query: str) -> list[dict[str, object]]:

@@ -21,6 +21,7 @@ from tests.store_samples import (
     METADATA,
     VISIT,
     selections_of,
+    standing_of,
     work_as_auth_worker,
     work_as_token_worker,
 )
@@ -321,7 +322,7 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
     assert view is not None
     assert authenticated == view.link
     assert grant_view is not None
-    assert grant == grant_view.grant
+    assert standing_of(grant) == grant_view.grant
     assert [[grant]] * 4 == [[view.grant for view in views] for views in selected]
     assert (None, None) == (polled, delivery)
 

@@ -10,6 +10,8 @@ from lxml import html
 
 PATIENCE = 60.0
 """Seconds for which a person looks at a page that says "One moment"."""
+RELOAD_SECONDS = 0.02
+"""Between two looks at it."""
 NAME, PASSWORD = "ann", "canary-password-of-ann"
 
 
@@ -71,6 +73,8 @@ class Person:
                 if not page.title.startswith("One moment"):
                     return page
                 url = page.url
+                # A browser is told to come again in two seconds; without any pause the page would be asked for nothing else.
+                await asyncio.sleep(RELOAD_SECONDS)
 
     async def press(self, page: Page, button: str, **fields: str) -> Page:
         """Fill in a form and press its button."""
