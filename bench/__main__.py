@@ -42,7 +42,7 @@ class Size:
 
 WHOLE = Size(
     # Many short ones in turn: a machine that is shared changes its pace within seconds, and both of a pair shall meet the same.
-    pace=Pace(rounds=15, seconds=0.8),
+    pace=Pace(rounds=13, seconds=0.8),
     slow_pace=Pace(rounds=3, seconds=3.0),
     households=20_000,
     refreshed=20_000,
