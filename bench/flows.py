@@ -25,6 +25,7 @@ from bench.rows import (
     cpu_of,
     measured,
 )
+from gateway.tally import TELL_SECONDS
 from shared.bus.inspection import inspect
 from shared.bus.rabbit import open_rabbit
 from shared.messages import LinkApproved
@@ -124,6 +125,9 @@ async def two_gateways(bed: Bed, port: int, row: Row, pace: Pace, say: Say) -> F
     """
     say("two gateways against one")
     second = await bed.start_gateway("gateway-2")
+    # What a new gateway sees for the first time it tells the workers, once; after that it is as old as the other.
+    await bed.measure(Job(ports=[second], seconds=30, once=True), row.requests)
+    await asyncio.sleep(3 * TELL_SECONDS)
     gains = []
     for _ in range(pace.rounds):
         costs = []
