@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 import structlog
 
+from gateway.guard import Guard
 from gateway.heads import Head
-from tests.unit.gateway.test_connections import GET, HEAD, PATIENCE, opened
+from tests.unit.gateway.test_connections import GET, HEAD, PATIENCE, Client, Door, opened
 
 SHORT = b"GET /short HTTP/1.1\r\nHost: a\r\n\r\n"
 HELD = b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -133,16 +134,22 @@ async def test_short_request_waits_for_aiohttp(way: Way) -> None:
         assert (b"held", b"404", []) == (first, status, way.taken)
 
 
+async def just_answered(door: Door) -> tuple[Client, Guard]:
+    """Have aiohttp answer a request, and return in the moment in which its own task has not noticed yet."""
+    client = await door.connect()
+    await client.send(HELD)
+    await door.begun.wait()
+    (guard,) = door.guards
+    door.let_go.set()
+    while guard._answering:
+        await asyncio.sleep(0)
+    return client, guard
+
+
 async def test_who_asks_at_once_goes_the_short_way_again(way: Way) -> None:
     """What comes before aiohttp has noticed that its answer is out waits for that."""
     async with opened(shorten=way.shorten) as door:
-        client = await door.connect()
-        await client.send(HELD)
-        await door.begun.wait()
-        (guard,) = door.guards
-        door.let_go.set()
-        while guard._answering:
-            await asyncio.sleep(0)
+        client, guard = await just_answered(door)
         was_free = guard._is_aiohttp_free()
         for request in (SHORT, GET):
             guard.data_received(request)
@@ -154,13 +161,7 @@ async def test_who_asks_at_once_goes_the_short_way_again(way: Way) -> None:
 async def test_who_goes_away_while_aiohttp_turns_is_not_answered(way: Way) -> None:
     """Nothing is begun for nobody."""
     async with opened(shorten=way.shorten) as door:
-        client = await door.connect()
-        await client.send(HELD)
-        await door.begun.wait()
-        (guard,) = door.guards
-        door.let_go.set()
-        while guard._answering:
-            await asyncio.sleep(0)
+        _, guard = await just_answered(door)
         guard.data_received(SHORT)
         guard.connection_lost(None)
         await _until(lambda: guard._turned is None)
