@@ -23,7 +23,6 @@ from bench.figures import Figure
 from bench.rows import Pace, Row, Say, against_floor
 from tests.play.operator import free_port
 
-CODES = 200
 _HERE = Path(__file__).parent
 _CACHE = Path.home() / ".cache" / "latchkey-bench"
 _INSTALL_SECONDS = 240
@@ -78,7 +77,8 @@ def _running(bed: Bed, peer: Peer) -> Iterator[tuple[int, list[str]]]:
     command = peer.command(port, made, database)
     with bed.running(peer.name, command, **peer.environment) as process:
         wait_for_port(port, process)
-        while not made.exists():
+        # A server may listen before it has made them, and a file is there before its content.
+        while not made.exists() or not made.read_text().endswith("\n"):
             wait_for_port(port, process)
         yield port, made.read_text().split()
 

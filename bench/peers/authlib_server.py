@@ -65,4 +65,4 @@ def token():
     return server.create_token_response()
 
 
-Path(os.environ["BENCH_MADE"]).write_text("\n".join(_CODES))
+Path(os.environ["BENCH_MADE"]).write_text("".join(f"{code}\n" for code in _CODES))

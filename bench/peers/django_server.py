@@ -58,7 +58,7 @@ def _fill() -> None:
     tokens = [f"token{number}" for number in range(2_000)]
     for token in tokens:
         AccessToken.objects.create(token=token, scope="read", **values)
-    Path(os.environ["BENCH_MADE"]).write_text("\n".join(f"{token}:introspector" for token in tokens))
+    Path(os.environ["BENCH_MADE"]).write_text("".join(f"{token}:introspector\n" for token in tokens))
 
 
 app = get_wsgi_application()

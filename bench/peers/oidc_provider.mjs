@@ -24,5 +24,5 @@ provider.listen(port, "127.0.0.1", async () => {
     });
     codes.push((await answer.json()).device_code);
   }
-  writeFileSync(made, codes.join("\n"));
+  writeFileSync(made, codes.map((code) => `${code}\n`).join(""));
 });
