@@ -19,8 +19,8 @@ from shared.bus.rabbit import open_rabbit
 from shared.settings import load
 from tests.conftest import _open
 from tests.contract.conftest import connected
-from tests.integration.test_database_roles import GATEWAY, PASSWORD, _apply_roles, _as, _for_asyncpg
 from tests.play.operator import EMBEDDED, System, deployment
+from tests.play.roles import GATEWAY, PASSWORD, apply_roles, as_role, for_asyncpg
 from tests.services.keeper import Keeper
 from tests.services.postgres import PostgresServer
 from tests.services.rabbit import RabbitServer
@@ -43,7 +43,7 @@ async def test_doctor_finds_what_is_broken_and_nothing_else(
     from shared.storage.migrate import upgrade
 
     database_url = durable_postgres.migrated_database(upgrade)
-    await _apply_roles(database_url)
+    await apply_roles(database_url)
     with deployment(tmp_path, database_url=database_url, broker_url=rabbit_url) as system:
         system.start_gateway("embedded", ("-c", EMBEDDED))
         await system.ready()
@@ -103,7 +103,7 @@ def with_own_rights(system: System) -> System:
     for name in ("gateway.json", "public.json"):
         shutil.copy2(system.keys_dir / name, folder / name)
     own = {
-        "LATCHKEY_DATABASE_URL": _as(GATEWAY, system.database_url),
+        "LATCHKEY_DATABASE_URL": as_role(GATEWAY, system.database_url),
         "LATCHKEY_KEYS_DIR": str(folder),
         "COLUMNS": "200",
     }
@@ -112,7 +112,7 @@ def with_own_rights(system: System) -> System:
 
 async def break_database(url: str) -> None:
     """Give a right that nobody should have, and take two promises back."""
-    connection = await asyncpg.connect(_for_asyncpg(url))
+    connection = await asyncpg.connect(for_asyncpg(url))
     await connection.execute(
         "GRANT INSERT ON grants TO latchkey_gateway; "
         "ALTER ROLE latchkey_gateway RESET statement_timeout; "

@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -14,6 +13,16 @@ from shared.storage import migrate, sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.schema import grants, metadata
 from tests.documents import ROOT, scripts
+from tests.play.roles import (
+    AUTH_WORKER,
+    GATEWAY,
+    OWNER,
+    SERVICES,
+    TOKEN_WORKER,
+    apply_roles,
+    as_role,
+    for_asyncpg,
+)
 from tests.services.postgres import PostgresServer
 from tests.store_samples import (
     ENTRY,
@@ -25,15 +34,6 @@ from tests.store_samples import (
     work_as_auth_worker,
     work_as_token_worker,
 )
-
-ROLES_SQL = Path(__file__).parents[2] / "deploy/postgres/roles.sql"
-
-OWNER = "latchkey_owner"
-GATEWAY = "latchkey_gateway"
-AUTH_WORKER = "latchkey_auth_worker"
-TOKEN_WORKER = "latchkey_token_worker"
-PASSWORD = "only-for-tests"
-SERVICES = (GATEWAY, AUTH_WORKER, TOKEN_WORKER)
 
 RIGHTS: dict[str, dict[str, set[str]]] = {
     GATEWAY: {
@@ -159,35 +159,15 @@ async def _alone_with_the_roles(postgres_server: PostgresServer) -> AsyncIterato
 @pytest.fixture
 async def roles_url(_alone_with_the_roles: None, postgres_url: str) -> str:
     """A migrated database whose roles were set up, and set up once more."""
-    await _apply_roles(postgres_url)
-    await _apply_roles(postgres_url)
+    await apply_roles(postgres_url)
+    await apply_roles(postgres_url)
     return postgres_url
-
-
-async def _apply_roles(url: str) -> None:
-    connection = await asyncpg.connect(_for_asyncpg(url))
-    try:
-        await connection.execute(ROLES_SQL.read_text())
-        for role in (OWNER, *SERVICES):
-            # Where the server wants one; others let the roles in without.
-            await connection.execute(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
-    finally:
-        await connection.close()
-
-
-def _for_asyncpg(url: str) -> str:
-    return url.replace("+asyncpg", "")
-
-
-def _as(role: str, url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=f"{role}:{PASSWORD}@{parts.hostname}:{parts.port}").geturl()
 
 
 @asynccontextmanager
 async def _signed_in(role: str, url: str) -> AsyncIterator[asyncpg.Connection]:
     """Connect as a role, without the role's default of reading only: its rights alone shall refuse."""
-    connection = await asyncpg.connect(_for_asyncpg(_as(role, url)))
+    connection = await asyncpg.connect(for_asyncpg(as_role(role, url)))
     try:
         await connection.execute("SET default_transaction_read_only = off")
         yield connection
@@ -278,10 +258,10 @@ async def test_a_service_can_make_nothing_new(roles_url: str, role: str) -> None
 @pytest.mark.parametrize("role", SERVICES)
 async def test_rights_of_an_earlier_version_are_taken_back(roles_url: str, role: str) -> None:
     """A right that is no longer listed goes when the file is run again."""
-    connection = await asyncpg.connect(_for_asyncpg(roles_url))
+    connection = await asyncpg.connect(for_asyncpg(roles_url))
     await connection.execute(f"GRANT ALL ON accounts TO {role}; GRANT UPDATE (subject) ON accounts TO {role}")
     await connection.close()
-    await _apply_roles(roles_url)
+    await apply_roles(roles_url)
     async with _signed_in(role, roles_url) as connection:
         assert not await _may(connection, "UPDATE accounts SET subject = DEFAULT")
         assert not await _may(connection, "TRUNCATE accounts CASCADE")
@@ -290,9 +270,9 @@ async def test_rights_of_an_earlier_version_are_taken_back(roles_url: str, role:
 async def test_each_service_can_do_its_work(roles_url: str) -> None:
     """Every method of every store works with the rights of the service that has it."""
     async with (
-        sql.open_auth_store(_as(AUTH_WORKER, roles_url)) as auth,
-        sql.open_token_store(_as(TOKEN_WORKER, roles_url)) as token,
-        sql.open_read_store(_as(GATEWAY, roles_url)) as read,
+        sql.open_auth_store(as_role(AUTH_WORKER, roles_url)) as auth,
+        sql.open_token_store(as_role(TOKEN_WORKER, roles_url)) as token,
+        sql.open_read_store(as_role(GATEWAY, roles_url)) as read,
     ):
         authenticated = await work_as_auth_worker(auth)
         view = await read.link(LINK.link_id)
@@ -330,13 +310,13 @@ async def test_each_service_can_do_its_work(roles_url: str) -> None:
 @pytest.mark.usefixtures("_alone_with_the_roles")
 async def test_the_documented_order_works_from_nothing(empty_postgres_url: str) -> None:
     """Roles, `latchkey migrate` as the owner, roles again: then the gateway is fit for work."""
-    await _apply_roles(empty_postgres_url)
-    await asyncio.to_thread(migrate.upgrade, _as(OWNER, empty_postgres_url))
-    async with sql.open_read_store(_as(GATEWAY, empty_postgres_url)) as read:
+    await apply_roles(empty_postgres_url)
+    await asyncio.to_thread(migrate.upgrade, as_role(OWNER, empty_postgres_url))
+    async with sql.open_read_store(as_role(GATEWAY, empty_postgres_url)) as read:
         with pytest.raises(StoreUnavailable, match=r"roles\.sql"):
             await read.check()
 
-        await _apply_roles(empty_postgres_url)
+        await apply_roles(empty_postgres_url)
         await read.check()
 
 
@@ -344,9 +324,9 @@ async def test_documented_backup_comes_back(
     roles_url: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
     """The commands of docs/backup.md, as they stand there: rows and rights are as they were."""
-    async with sql.open_auth_store(_as(AUTH_WORKER, roles_url)) as auth:
+    async with sql.open_auth_store(as_role(AUTH_WORKER, roles_url)) as auth:
         authenticated = await work_as_auth_worker(auth)
-    server = _for_asyncpg(roles_url).rpartition("/")[0]
+    server = for_asyncpg(roles_url).rpartition("/")[0]
     restored = postgres_server.empty_database()
     postgres_server.drop(restored)
     name = restored.rpartition("/")[2]
@@ -360,7 +340,7 @@ async def test_documented_backup_comes_back(
         env={
             "PATH": os.environ["PATH"],
             "SERVER": f"{server}/postgres",
-            "DATABASE": _for_asyncpg(roles_url),
+            "DATABASE": for_asyncpg(roles_url),
             "RESTORED": f"{server}/{name}",
         },
         stdout=asyncio.subprocess.PIPE,
@@ -369,7 +349,7 @@ async def test_documented_backup_comes_back(
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     try:
-        async with sql.open_read_store(_as(GATEWAY, restored)) as read:
+        async with sql.open_read_store(as_role(GATEWAY, restored)) as read:
             await read.check()
             view = await read.link(LINK.link_id)
         async with _signed_in(GATEWAY, restored) as connection:

@@ -115,13 +115,15 @@ class System:
             while await execute(self.database_url, "SELECT 1 FROM grants WHERE status = 'active'"):
                 await asyncio.sleep(0.02)
 
-    def start_gateway(self, name: str, command: Sequence[str] = ("-m", "gateway")) -> Process:
+    def start_gateway(
+        self, name: str, command: Sequence[str] = ("-m", "gateway"), **environment: str
+    ) -> Process:
         """Start a gateway, or something with a gateway in it, on a port of its own."""
         # The first gateway is the one at the public address; the others are reached by tests alone.
         public = urlsplit(self.environment["LATCHKEY_PUBLIC_URL"]).port
         port = free_port() if self.gateways else public
         self.gateways.append(f"http://127.0.0.1:{port}")
-        return self.start(name, command, LATCHKEY_LISTEN=f"127.0.0.1:{port}")
+        return self.start(name, command, LATCHKEY_LISTEN=f"127.0.0.1:{port}", **environment)
 
     async def ready(self, patience: float = PATIENCE) -> None:
         """Wait until every gateway says that links can be made."""

@@ -1,7 +1,8 @@
 """What roles.sql gives is read as PostgreSQL reads it."""
 
 from deploy.doctor.rights import rights_in, roles_sql, settings_in
-from tests.integration.test_database_roles import CHANGEABLE, RIGHTS, SERVICES
+from tests.integration.test_database_roles import CHANGEABLE, RIGHTS
+from tests.play.roles import SERVICES
 
 ON_COLUMNS = {
     "latchkey_auth_worker": {"SELECT (account_id) ON audit_events", "SELECT (link_id) ON audit_events"}
