@@ -34,6 +34,7 @@ _UNAVAILABLE_STATES = (
 )
 """Beginnings of SQLSTATEs after which the same work may well succeed (PostgreSQL manual, appendix A)."""
 
+_INSUFFICIENT_PRIVILEGE = "42501"
 _SIGNS_OF_A_POOLER = ("prepared statement", "startup parameter")
 _POOLED = "; through PgBouncer it needs database_pgbouncer = true (LATCHKEY_DATABASE_PGBOUNCER)"
 
@@ -59,6 +60,12 @@ def store_failures() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
+        if sqlstate(error) == _INSUFFICIENT_PRIVILEGE:
+            # An operator mends it, and nothing is lost meanwhile: after a migration rights may come later than the code.
+            raise StoreUnavailable(
+                f"the database does not let this role do that ({_reason(error)}): apply deploy/postgres/roles.sql again, or, "
+                "for a command, use the role that docs/deployment.md names"
+            ) from error
         if is_unavailable(error):
             raise StoreUnavailable(f"the database does not answer: {_reason(error)}") from error
         raise

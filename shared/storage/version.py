@@ -15,7 +15,6 @@ from shared.storage.session import fetch
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 
-_INSUFFICIENT_PRIVILEGE = "42501"
 _UNDEFINED_TABLE = "42P01"
 
 
@@ -64,10 +63,6 @@ async def revision(engine: AsyncEngine) -> str | None:
         failure = error if isinstance(error, DBAPIError) else error.__cause__
         if _means_empty(failure):
             return None
-        if sqlstate(failure) == _INSUFFICIENT_PRIVILEGE:
-            raise StoreUnavailable(
-                "this database role may not read: apply deploy/postgres/roles.sql again"
-            ) from error
         raise
     return rows[0].version_num if rows else None
 

@@ -135,12 +135,13 @@ class Cable:
                 for end in ends:
                     end.transport.abort()
                 return
+            # Whoever is struck dead hangs up, as the kernel does for the dead.
             if self._struck(before=True):
-                return
+                break
             target.write(data)
             await target.drain()
             if self._struck(before=False):
-                return
+                break
         with suppress(OSError):
             target.write_eof()
 

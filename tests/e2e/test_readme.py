@@ -1,20 +1,24 @@
-"""README, "For a service", line by line: from an empty database to a household, each process with its own role and key files."""
+"""A service as README and docs/deployment.md have it: each process and each command with its own role, and no right too few."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
+from base64 import b64encode
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import pytest
 
 from tests.documents import ROOT, scripts
 from tests.e2e.test_link import link_household
-from tests.play.operator import COMMAND, System, add_account, deployment
+from tests.play.operator import COMMAND, System, add_account, deployment, free_port
 from tests.play.past import stale_token
-from tests.play.person import NAME, Person
+from tests.play.person import Person
 from tests.play.roles import AUTH_WORKER, GATEWAY, OWNER, TOKEN_WORKER, as_role
 from tests.play.sonos import Pair, Sonos, pair_of
 from tests.services.postgres import PostgresServer
@@ -29,17 +33,31 @@ SAID = {"/etc/latchkey/keys": "keys", "deploy/postgres/roles.sql": str(ROOT / "d
 """What stands in the README -> what it is here."""
 
 
-async def test_services_as_the_readme_has_them(
-    own_postgres: PostgresServer,
-    rabbit_url: str,
-    tmp_path: Path,
-    http: aiohttp.ClientSession,
-    person: Person,
-) -> None:
-    """A household links, is refreshed and erased, and no service lacks a right or a key."""
-    database_url = own_postgres.empty_database()
+WORDS = {
+    "accounts add": "{role} --password-stdin",
+    "accounts disable": "ann",
+    "accounts enable": "ann",
+    "accounts erase": "{role} --yes",
+    "accounts export": "ann",
+    "grants list": "--all",
+    "grants revoke": "--account nobody --yes",
+    "links show": "--household {household}",
+    "dead replay": "--all",
+    "webhook replay": "--untold",
+}
+"""Command -> what else has to be typed."""
+
+
+@pytest.fixture
+async def service(own_postgres: PostgresServer, rabbit_url: str, tmp_path: Path) -> AsyncIterator[System]:
+    """What the README's lines make of an empty database, one after the other."""
     (script,) = [each for each in scripts("README.md") if "latchkey gateway" in each]
-    with deployment(tmp_path, database_url=database_url, broker_url=rabbit_url) as system:
+    database_url = own_postgres.empty_database()
+    webhook = {
+        "LATCHKEY_WEBHOOK__URL": f"http://127.0.0.1:{free_port()}",
+        "LATCHKEY_WEBHOOK__SECRET": f"whsec_{b64encode(bytes(32)).decode()}",
+    }
+    with deployment(tmp_path, database_url=database_url, broker_url=rabbit_url, extra=webhook) as system:
         shutil.rmtree(system.keys_dir)
         for line in script.splitlines():
             program, *words = (SAID.get(word, word) for word in shlex.split(line, comments=True))
@@ -48,20 +66,42 @@ async def test_services_as_the_readme_has_them(
             elif words[0] in KEYS:
                 start(system, words[0])
             else:
-                await run(system, words)
+                await as_one(system, OWNER).run(*words)
         await system.ready()
         await add_account(system)
-        sonos = Sonos(http, system.endpoint)
-        pair = await link_household(sonos, person)
-        refreshed = await sonos.root(Pair(token=await stale_token(system), key=pair.key))
-        works = await sonos.root(pair_of(refreshed))
-        erased = await system.run("accounts", "erase", NAME, "--yes")
-        gone = await sonos.root(pair_of(refreshed))
+        yield system
+
+
+async def test_service_lacks_no_right(service: System, http: aiohttp.ClientSession, person: Person) -> None:
+    """A household links, is refreshed and revoked."""
+    sonos = Sonos(http, service.endpoint)
+    pair = await link_household(sonos, person)
+    refreshed = await sonos.root(Pair(token=await stale_token(service), key=pair.key))
+    works = await sonos.root(pair_of(refreshed))
+    await as_one(service, GATEWAY).run("grants", "revoke", "--all", "--yes")
+    await service.until_all_grants_ended()
+    ended = await sonos.root(pair_of(refreshed))
 
     assert ("Client.TokenRefreshRequired", None) == (refreshed.fault, works.fault)
-    assert "erased the account" in erased
-    assert "Client.AuthTokenExpired" == gone.fault
-    assert "permission denied" not in system.logs()
+    assert "Client.AuthTokenExpired" == ended.fault
+    assert "does not let this role" not in service.logs()
+
+
+async def test_commands_work_as_documented(
+    service: System, http: aiohttp.ClientSession, person: Person
+) -> None:
+    """As the role that the page names, and as the owner; another role is told what it lacks."""
+    page = (ROOT / "docs/deployment.md").read_text().split("## Commands")[1]
+    rows = re.findall(r"^\| (`.*`) \| `(latchkey_\w+)` \|$", page, re.MULTILINE)
+    roles = {command: role for commands, role in rows for command in re.findall(r"`([^`]+)`", commands)}
+    await link_household(Sonos(http, service.endpoint, household="Sonos_ann"), person)
+    refused = await as_one(service, TOKEN_WORKER).run("accounts", "list", may_fail=True)
+    for command, role in [(command, role) for command, named in roles.items() for role in {named, OWNER}]:
+        words = f"{command} {WORDS.get(command, '')}".format(role=role, household="Sonos_ann")
+        await as_one(service, role).run(*words.split(), typed="a password of theirs\n")
+
+    assert re.search(r"permission denied.*roles\.sql.*docs/deployment\.md", refused)
+    assert set(WORDS) < set(roles)
 
 
 def psql(system: System, words: list[str]) -> None:
@@ -76,10 +116,10 @@ def psql(system: System, words: list[str]) -> None:
     )
 
 
-async def run(system: System, words: list[str]) -> None:
-    """Run a command to its end, as the owner of the tables."""
-    owner = {"LATCHKEY_DATABASE_URL": as_role(OWNER, system.database_url)}
-    await replace(system, environment=system.environment | owner).run(*words)
+def as_one(system: System, role: str) -> System:
+    """Return the system as somebody has it who signs in to the database as *role*."""
+    own = {"LATCHKEY_DATABASE_URL": as_role(role, system.database_url)}
+    return replace(system, environment=system.environment | own)
 
 
 def start(system: System, name: str) -> None:

@@ -70,12 +70,21 @@ def test_the_database_is_not_there(failure: Exception) -> None:
     assert failure is unavailable.value.__cause__
 
 
+def test_a_right_is_missing() -> None:
+    """Rights come by an operator's hand, too: whoever waits goes on then, and a command says whose rights it needs."""
+    with (
+        pytest.raises(StoreUnavailable, match=r"the driver's words.*roles\.sql.*docs/deployment\.md"),
+        store_failures(),
+    ):
+        raise _postgresql("42501")
+
+
 @pytest.mark.parametrize(
     "failure",
     [
         *(
             pytest.param(_postgresql(state), id=state)
-            for state in ("22001", "23502", "23503", "23505", "25P02", "42501", "42601", "42P01")
+            for state in ("22001", "23502", "23503", "23505", "25P02", "42601", "42P01")
         ),
         pytest.param(_postgresql(None), id="no state"),
         pytest.param(_sqlite(sqlite3.SQLITE_ERROR), id="sql"),
