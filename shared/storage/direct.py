@@ -57,7 +57,7 @@ class Held:
             raise StoreUnavailable(f"the database does not answer: {error or 'in time'}") from error
         except asyncpg.DataError:
             raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             self.close()
             raise AskPlainly from error
         finally:

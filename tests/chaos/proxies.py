@@ -17,6 +17,7 @@ class Fault(Enum):
     NONE = "carries"
     BLACK_HOLE = "swallows everything, and keeps every connection open"
     LOSE_ANSWERS = "carries what is asked, and swallows what is answered"
+    NO_END = "carries what is said, and not that the server has hung up"
     REFUSE = "cuts every connection, and takes no new one"
 
 
@@ -48,6 +49,8 @@ class Cable:
         self.lose_commit_answers = 0
         """Of so many commits that pass, the answer to one is cut after the server has it; 0: none."""
         self.cut_commits = 0
+        self.ended = 0
+        """Connections on which the server has hung up."""
         self._strike: Strike | None = None
 
     @property
@@ -151,7 +154,9 @@ class Cable:
                 continue
             target.write(data)
             await target.drain()
-        target.close()
+        self.ended += 1
+        if self._fault is not Fault.NO_END:
+            target.close()
 
     def _struck(self, *, before: bool) -> bool:
         strike = self._strike

@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from shared.storage import sql
 from shared.storage.base import StoreUnavailable
 from shared.storage.sql import SqlReadStore
+from tests.chaos.proxies import Cable, Fault, cable
 from tests.services.postgres import PostgresServer
 from tests.store_samples import LINK, Stores, cut_connections, insert_link, standing
 
@@ -67,6 +69,49 @@ async def test_a_connection_that_is_cut_in_the_middle_of_a_batch(stores: Stores,
     # Whether the second try was under way before the lock went decides; nobody waits for ever, or is told what is not so.
     assert {"PollView", "StoreUnavailable"} >= {type(each).__name__ for each in outcomes}
     assert all(view is not None for view in again)
+
+
+async def test_a_connection_whose_last_word_was_an_error(stores: Stores, postgres_url: str) -> None:
+    """The server says that it goes, and its end of the connection is not here yet: by either way nobody hears more than that it is away."""
+    await insert_link(stores.auth)
+    async with cable(postgres_url) as laid, sql.open_read_store(laid.url) as read:
+        before = await read.poll(LINK.link_id)
+        await take_leave(laid, stores, postgres_url)
+        after = await read.poll(LINK.link_id)
+
+    assert before is not None
+    assert after is not None
+    assert before.link == after.link
+
+
+async def take_leave(laid: Cable, stores: Stores, url: str) -> None:
+    """Have the server say on every connection that it goes, and keep the end of those of the cable back."""
+    laid.suffer(Fault.NO_END)
+    await cut_connections(url)
+    async with asyncio.timeout(30):
+        while not laid.ended:
+            # Answers from elsewhere give the loop the turns in which the last words arrive.
+            await stores.read.poll("nobody")
+
+
+async def test_last_word_in_the_middle_of_a_transaction(stores: Stores, postgres_url: str) -> None:
+    """Between two of its statements: the database is away, and nothing was written."""
+    await insert_link(stores.auth)
+    async with cable(postgres_url) as laid, sql.open_auth_store(laid.url) as auth:
+
+        async def change() -> None:
+            async with auth.transaction() as transaction:
+                link = await transaction.link(LINK.link_id)
+                assert link is not None
+                await take_leave(laid, stores, postgres_url)
+                await transaction.swap_link(link, replace(link, callback_path="elsewhere"))
+
+        with pytest.raises(StoreUnavailable):
+            await change()
+    view = await stores.read.link(LINK.link_id)
+
+    assert view is not None
+    assert LINK.callback_path == view.link.callback_path
 
 
 async def test_a_server_that_is_there_and_takes_nobody(
