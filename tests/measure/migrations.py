@@ -8,6 +8,7 @@ reads and changes one row every 10 ms; the longest of these is what a household 
 
 import argparse
 import asyncio
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -93,6 +94,7 @@ async def _watched(url: str, plain: str, revision: str) -> tuple[float, dict[str
 async def _fill(plain: str, statements: Sequence[str], rows: int) -> None:
     database = await asyncpg.connect(plain, command_timeout=PATIENCE_SECONDS)
     for statement in statements:
+        print(f"filling: {statement.split()[2]}", file=sys.stderr)
         await database.execute(statement.format(rows=rows))
     await database.execute("VACUUM ANALYZE")
     await database.close()
