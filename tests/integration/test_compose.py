@@ -19,7 +19,9 @@ from tests.documents import ROOT
 
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-OURS = {"gateway", "auth_worker", "token_worker", "tables"}
+OURS = {"gateway", "auth_worker", "token_worker", "tables", "command"}
+DATABASE_ROLES = {"tables": "owner", "command": "owner"}
+"""Container -> the role that it signs in with, where it is not its own name."""
 BIN = Path(sys.executable).parent
 
 
@@ -65,7 +67,7 @@ def test_every_file_is_there(secrets: Path) -> None:
     """Configurations in the tree, secrets in the folder that the script makes; nothing is made that nobody mounts."""
     wanted = {each["file"] for section in ("configs", "secrets") for each in COMPOSE[section].values()}
     made = {f"secrets/{path.relative_to(secrets)}" for path in secrets.rglob("*") if path.is_file()}
-    by_hand = {f"secrets/{name}/broker_url" for name in ("command", "monitor")} | {"secrets/broker_passwords"}
+    by_hand = {"secrets/monitor/broker_url", "secrets/broker_passwords"}
 
     assert set() == {name for name in wanted - made if not (DEPLOY / name).is_file()}
     assert by_hand == made - wanted
@@ -86,10 +88,10 @@ def test_services_take_their_settings_and_keys(
             variable, text.replace("${LATCHKEY_HOST:?such as link.example.com}", "link.example.com")
         )
     settings = load()
-    role = "owner" if name == "tables" else name
+    role = DATABASE_ROLES.get(name, name)
 
     assert f"//latchkey_{role}:" in settings.database_url.get_secret_value()
-    assert (name == "tables") == (f"//latchkey_{role}:" not in settings.broker_url.get_secret_value())
+    assert (name == "tables") == (f"//latchkey_{name}:" not in settings.broker_url.get_secret_value())
     assert "https://link.example.com" == settings.public_url
     if name in keys.FILES:
         assert keys.read(settings.keys_dir, keys.FILES[name])
