@@ -1,6 +1,5 @@
-"""The nginx configuration of docs/forward-auth.md, as it stands there, in a real nginx."""
+"""The configurations of docs/forward-auth.md, as they stand there, in a real nginx and a real Caddy."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,21 +9,12 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.test_link import link_household
-from tests.play.operator import PATIENCE, System, free_port
+from tests.play.operator import System, free_port
 from tests.play.person import Person
 from tests.play.sonos import HOUSEHOLD, Pair, Sonos
+from tests.services.proxies import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
 
 DOCS = Path(__file__).parents[2] / "docs/forward-auth.md"
-FRAME = """
-daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen 127.0.0.1:{port}; {locations} }}
-}}
-"""
 
 
 async def content(request: web.Request) -> web.Response:
@@ -46,37 +36,23 @@ async def content_server() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-@pytest.fixture
-async def proxy(nginx: Path, embedded: System, content_server: str, tmp_path: Path) -> AsyncIterator[str]:
-    """An nginx with the documented configuration, `http://HOST:PORT`."""
-    (locations,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
-    locations = locations.replace("latchkey.internal:8080", embedded.gateways[0].removeprefix("http://"))
-    locations = locations.replace("content.internal:8000", content_server)
+@pytest.fixture(params=["nginx", "caddyfile"])
+async def proxy(
+    request: pytest.FixtureRequest, nginx: Path, embedded: System, content_server: str, tmp_path: Path
+) -> AsyncIterator[str]:
+    """A proxy with the documented configuration, `http://HOST:PORT`."""
+    (documented,) = re.findall(rf"```{request.param}\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    documented = documented.replace("latchkey.internal:8080", embedded.gateways[0].removeprefix("http://"))
+    documented = documented.replace("content.internal:8000", content_server)
     port = free_port()
-    config = tmp_path / "nginx.conf"
-    config.write_text(FRAME.format(folder=tmp_path, port=port, locations=locations))
-    process = await asyncio.create_subprocess_exec(
-        *(str(nginx), "-c", str(config), "-e", str(tmp_path / "error.log"))
-    )
-    try:
-        await listening(port)
+    if request.param == "nginx":
+        config = NGINX_FRAME.format(folder=tmp_path, port=port, locations=documented)
+        running = running_nginx(nginx, port, tmp_path, config)
+    else:
+        config = f"{CADDY_OPTIONS}}}\nhttp://127.0.0.1:{port} {{\n{documented}}}\n"
+        running = running_caddy(port, tmp_path, config)
+    async with running:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def listening(port: int) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
 
 
 @pytest.fixture
@@ -115,8 +91,12 @@ async def test_everybody_else_gets_401(
     await embedded.run("grants", "revoke", "--all", "--yes")
     async with http.get(f"{proxy}/media/1", headers={"Authorization": f"Bearer {pair.token}"}) as response:
         statuses.append((response.status, response.headers["WWW-Authenticate"]))
-    async with http.get(f"{proxy}/_latchkey") as response:
-        inside = response.status
 
     assert [(401, "Bearer")] * 3 == statuses
-    assert 404 == inside
+
+
+async def test_check_itself_is_not_outside(proxy: str, pair: Pair, http: aiohttp.ClientSession) -> None:
+    """Nobody is told by the proxy whose a token is."""
+    for path in ("/_latchkey", "/verify", "/verify/default"):
+        async with http.get(f"{proxy}{path}", headers={"Authorization": f"Bearer {pair.token}"}) as response:
+            assert not [name for name in response.headers if name.startswith("Latchkey")]

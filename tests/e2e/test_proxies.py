@@ -1,8 +1,6 @@
 """The proxies of deploy/examples, as printed but for names and ports: a household links through each, and every player's TLS is there."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,21 +9,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.e2e.test_forward_auth import FRAME, listening
 from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment, free_port
 from tests.play.person import NAME, PASSWORD
+from tests.services.proxies import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
 from tests.unit.check.test_tls import certificate
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"
-CADDY = Path(sys.executable).parent / "caddy"
-ALONE = """{
-	admin off
-	default_bind 127.0.0.1
-	local_certs
-	skip_install_trust
-	auto_https disable_redirects
-"""
-"""What a Caddy needs that shall get its certificates from itself, and leave everything else on this machine alone."""
 PEM = serialization.Encoding.PEM
 
 
@@ -39,26 +28,12 @@ def example(name: str, changes: Mapping[str, str]) -> str:
 
 
 @asynccontextmanager
-async def running(port: int, command: tuple[str, ...], **environment: str) -> AsyncIterator[None]:
-    """Run a proxy until it is not needed any more."""
-    process = await asyncio.create_subprocess_exec(*command, env={"PATH": os.environ["PATH"], **environment})
-    try:
-        await listening(port)
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@asynccontextmanager
 async def caddy(port: int, latchkey: str, folder: Path) -> AsyncIterator[Path]:
     """Run Caddy, and say where its root certificate is."""
-    (folder / "Caddyfile").write_text(example("Caddyfile", {"{\n\t#": f"{ALONE}\t#"}))
-    command = (str(CADDY), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile")
+    config = example("Caddyfile", {"{\n\t#": f"{CADDY_OPTIONS}\t#"})
     root = folder / "caddy/pki/authorities/local/root.crt"
     environment = {"LATCHKEY_HOST": f"localhost:{port}", "LATCHKEY_ADDRESS": latchkey}
-    homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
-    async with running(port, command, **environment, **homes):
+    async with running_caddy(port, folder, config, **environment):
         async with asyncio.timeout(PATIENCE):
             while not root.exists():
                 await asyncio.sleep(0.02)
@@ -83,12 +58,10 @@ async def nginx_in_front(port: int, latchkey: str, folder: Path, nginx: Path) ->
         "/etc/letsencrypt/live/link.example.com/privkey.pem": str(folder / "key.pem"),
         "127.0.0.1:8080": latchkey,
     }
-    frame, _, end = FRAME.partition("server {{")
+    frame, _, end = NGINX_FRAME.partition("server {{")
     assert "locations" in end
     config = frame.format(folder=folder) + example("nginx.conf", changes) + "}"
-    (folder / "nginx.conf").write_text(config.replace("access_log off;", "", 1))
-    command = (str(nginx), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"))
-    async with running(port, command):
+    async with running_nginx(nginx, port, folder, config.replace("access_log off;", "", 1)):
         yield folder / "root.pem"
 
 
