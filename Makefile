@@ -62,7 +62,7 @@ BROKER ?= 3
 gates: $(VENV)/.ready services ## The tests that are too long for `make test`
 	$(BIN)/pytest -m gate
 
-chaos: $(VENV)/.ready ## Break the whole system on purpose in every way we know: an hour; writes docs/failure-matrix.md
+chaos: $(VENV)/.ready ## Break the whole system on purpose in every way we know: half an hour; writes docs/failure-matrix.md
 	@tests/services/install.sh postgresql pgbouncer rabbitmq faketime
 	@test $(BROKER) = 3 || tests/services/rabbit4.sh install
 	@mkdir -p test-artifacts && rm -f test-artifacts/chaos.json
