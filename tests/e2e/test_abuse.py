@@ -2,13 +2,18 @@
 
 import asyncio
 import re
+import select
+import signal
+import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.__main__ import BACKLOG
 from tests.e2e.conftest import started
 from tests.play.abuse import FORM, HONEST, MARK, PIPELINED, Abuse, Reply, cases, commit, connected
 from tests.play.operator import System
@@ -150,3 +155,28 @@ async def test_too_many_connections_are_refused(sqlite_url: str, tmp_path: Path)
         last = await there.reply()
 
     assert ([200] * 3, [], 200) == (statuses, refused, last.status if last else None)
+
+
+async def test_connections_wait_until_the_process_comes_to_them(running: System) -> None:
+    """As many as we ask the system to keep, and one; then honest people are answered."""
+    (process,) = running.processes
+    gateway = urlsplit(running.gateways[0])
+    with ExitStack() as stack:
+        process.popen.send_signal(signal.SIGSTOP)
+        try:
+            taken = 0
+            for _ in range(BACKLOG + 10):
+                knocking = stack.enter_context(socket.socket())
+                knocking.setblocking(False)
+                knocking.connect_ex((str(gateway.hostname), int(str(gateway.port))))
+                polled = select.poll()
+                polled.register(knocking, select.POLLOUT)
+                taken += bool(polled.poll(0))
+        finally:
+            process.popen.send_signal(signal.SIGCONT)
+    async with connected(running.gateways[0]) as client:
+        await client.send(HONEST)
+        answered = await client.replies()
+
+    assert BACKLOG + 1 == taken
+    assert alive(answered) == [(reply.status, reply.body) for reply in answered] != []

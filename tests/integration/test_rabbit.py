@@ -162,6 +162,14 @@ async def test_silent_connection_is_given_up(rabbit_url: str) -> None:
     assert {BusUnavailable} == set(map(type, errors))
 
 
+async def test_goodbye_to_a_silent_broker_ends(rabbit_url: str) -> None:
+    """A process that is to end does not wait for an answer that never comes."""
+    async with asyncio.timeout(PATIENCE), relaying(rabbit_url) as relay, opened(relay.url) as bus:
+        relay.fall_silent()
+
+    assert not bus.is_connected()
+
+
 async def test_broker_that_is_slow_is_no_broker_that_is_gone(
     rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
