@@ -31,8 +31,6 @@ KEYS = {
 """Service -> the role that it signs in with, and the key file that it gets."""
 SAID = {"/etc/latchkey/keys": "keys", "deploy/postgres/roles.sql": str(ROOT / "deploy/postgres/roles.sql")}
 """What stands in the README -> what it is here."""
-
-
 WORDS = {
     "accounts add": "{role} --password-stdin",
     "accounts disable": "ann",
