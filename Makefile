@@ -47,7 +47,7 @@ all-tests: $(VENV)/.ready services
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25 -m "not gate"
 
 services: ## Install PostgreSQL, PgBouncer, RabbitMQ, Chromium, a font, nginx, node and systemd's tools for the tests, where they are missing and apt-get may
-	@tests/services/install.sh postgresql pgbouncer rabbitmq chromium font nginx node systemd
+	@tests/services/install.sh postgresql pgbouncer rabbitmq chromium font nginx node systemd prometheus
 
 format: $(VENV)/.ready ## Put the code in shape
 	$(BIN)/ruff format .

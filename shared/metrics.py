@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from shared.domain.link import LinkState
+
 LOOK_SECONDS = 2.0
 """How long database and broker may take to say what is asked of them before metrics are told."""
 
@@ -53,6 +55,10 @@ class Counted(Family):
         """Return what was counted."""
         return self._counts
 
+    def begin(self, *labels: str) -> None:
+        """Show that it did not happen yet: Prometheus sees no increase in a series that is born with its first event."""
+        self._counts[labels] += 0
+
     def add(self, *labels: str, by: int = 1) -> None:
         """Count."""
         self._counts[labels] += by
@@ -86,6 +92,10 @@ class Timed(Family):
     def tallies(self) -> Mapping[Labels, Tally]:
         """Return what was counted."""
         return self._tallies
+
+    def begin(self, *labels: str) -> None:
+        """Show that it did not happen yet, for the same reason."""
+        self._tallies.setdefault(labels, Tally([0] * (len(self.bounds) + 1)))
 
     def observe(self, seconds: float, *labels: str) -> None:
         """Count, and add the time."""
@@ -187,6 +197,9 @@ class Metrics:
         )
         self.loop_lag = Timed("latchkey_loop_lag_seconds", "How late the event loop came to what was due.")
         self.sources: list[Source] = []
+        for state in LinkState:
+            self.link_ages.begin(state)
+        self.audited.begin("token.reuse_detected")
 
     @property
     def families(self) -> list[Family]:

@@ -132,6 +132,7 @@ class _Reader(Generic[ContextT]):
         self._handlers = handlers
         self._context = context
         self._metrics = context.metrics
+        self._metrics.redeliveries.begin(queue)
         self._settler = Settler(queue, context, stop=stop)
         self._deadline = deadline
         # A message may carry hundreds of events: prefetch alone would not bound how many handlers run.

@@ -23,6 +23,7 @@ from hypothesis import settings
 from tests.services.browser import find_chromium
 from tests.services.keeper import Keeper, running_keeper
 from tests.services.postgres import PostgresServer, aside
+from tests.services.prometheus import find_promtool
 from tests.services.proxy import find_nginx
 from tests.services.rabbit import RabbitServer
 from tests.services.system import ServiceMissing
@@ -214,5 +215,14 @@ def systemd_analyze() -> Path:
     """The machine's systemd-analyze."""
     try:
         return find_systemd_analyze()
+    except ServiceMissing as missing:
+        _go_without(missing)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """The machine's promtool, which comes with Prometheus."""
+    try:
+        return find_promtool()
     except ServiceMissing as missing:
         _go_without(missing)

@@ -23,6 +23,7 @@ PUBLISH_SECONDS = 3.0
 DIRECT = ""
 """The exchange that AMQP has for everybody: the routing key is a queue's name."""
 
+_RETURNED = "returned"
 _Target = tuple[str, str, type[Event]]
 """Exchange, routing key, and kind."""
 
@@ -41,6 +42,8 @@ class Publishing:
         self._gathering = Gathering(self._send_gathered)
         known = {names.work: "work", names.results: "results", names.dead: "dead", DIRECT: "replay"}
         self._words = known | dict.fromkeys(map(names.retry, names.delays), "retry")
+        for word in self._words.values():
+            publishes.begin(word, _RETURNED)
 
     async def gather(self, exchange: str, key: str, events: Sequence[Event]) -> None:
         """Send events of one kind, in one message with others of the kind.
@@ -105,7 +108,7 @@ class Publishing:
             yield
             outcome = "ok"
         except DeliveryError as error:
-            outcome = "returned" if isinstance(error, PublishError) else "nacked"
+            outcome = _RETURNED if isinstance(error, PublishError) else "nacked"
             raise
         except TimeoutError:
             outcome = "timeout"

@@ -12,7 +12,7 @@ from tests.e2e.test_link import link_household
 from tests.play.operator import System, free_port
 from tests.play.person import Person
 from tests.play.sonos import HOUSEHOLD, Pair, Sonos
-from tests.services.proxies import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
+from tests.services.proxy import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
 
 DOCS = Path(__file__).parents[2] / "docs/forward-auth.md"
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment, free_port
 from tests.play.person import NAME, PASSWORD
-from tests.services.proxies import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
+from tests.services.proxy import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
 from tests.unit.check.test_tls import certificate
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"

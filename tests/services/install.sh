@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, systemd, font, node, faketime), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, systemd, font, node, prometheus, faketime), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -8,9 +8,9 @@ has() {
         python) python3 -c 'import ensurepip, venv' 2>&1 ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' || command -v postgres ;;
         rabbitmq) test -x /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
-        node) command -v node && command -v npm ;;
         systemd) command -v systemd-analyze ;;
         nginx) command -v nginx || test -x /usr/sbin/nginx ;;
+        prometheus) command -v promtool ;;
         pgbouncer) test -x /usr/sbin/pgbouncer ;;
         faketime) compgen -G '/usr/lib/*/faketime/libfaketime.so.1' ;;
         # Without one for Japanese and Chinese, boxes would be measured in place of letters.
