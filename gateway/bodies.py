@@ -4,12 +4,17 @@ aiohttp itself waits for a body for ever, takes files, and believes any charset 
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
+
+from shared.boxes import LoginEvidence
 
 FORM = "application/x-www-form-urlencoded"
 BODY_SECONDS = 10
 """How long a body may take to come, all of it."""
+LONGEST_TYPED = 1025
+"""Characters of a name and of a password that are looked at: one more than any password has, so that one that is too long stays too long."""
 
 
 class BadForm(Exception):
@@ -44,3 +49,10 @@ async def form_of(request: web.Request) -> dict[str, str]:
     if len(found) != len(fields) or any("\0" in value for value in found.values()):
         raise BadForm
     return found
+
+
+def login_of(fields: Mapping[str, str]) -> LoginEvidence:
+    """Return what was typed as name and password; nothing where there is no such field."""
+    return LoginEvidence(
+        name=fields.get("name", "")[:LONGEST_TYPED], password=fields.get("password", "")[:LONGEST_TYPED]
+    )

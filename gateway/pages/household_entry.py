@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from gateway import counting
-from gateway.bodies import form_of
+from gateway.bodies import form_of, login_of
 from gateway.context import GatewayContext
 from gateway.network import network_id
 from gateway.pages import browser as browsers
@@ -28,7 +28,6 @@ RESULT_SECONDS = 3.0
 """How long a form is held for its result before the next page is shown."""
 PATIENCE_SECONDS = 60
 """How long a page waits for a row that may still come."""
-LONGEST_FIELD = 1024
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +51,7 @@ class HouseholdEntry:
         provider = fields.get("provider", "")
         if not guest.takes_password(provider):
             raise web.HTTPBadRequest(reason="Nobody signs in with a password there; open the page again")
-        evidence = LoginEvidence(
-            name=fields.get("name", "")[:LONGEST_FIELD], password=fields.get("password", "")[:LONGEST_FIELD]
-        )
+        evidence = login_of(fields)
         counted = self._counted(guest, provider, evidence)
         try:
             decision = await counting.decision_on(counted, self._context)

@@ -59,6 +59,10 @@ def _household(household: HouseholdPages, departures: HouseholdDepartures) -> li
     ]
 
 
+_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""A file is shown on our pages, and as a page of its own it may do nothing."""
+
+
 def _static(assets: Mapping[str, Asset]) -> Handler:
     style = next(asset for asset in assets.values() if asset.extension == "css")
 
@@ -72,8 +76,8 @@ def _static(assets: Mapping[str, Asset]) -> Handler:
         return web.Response(
             body=found.content,
             content_type=found.content_type,
-            charset="utf-8" if found.extension == "css" else None,
-            headers={"Cache-Control": caching, "Content-Security-Policy": "default-src 'none'; sandbox"},
+            charset="utf-8" if found.content_type.startswith(("text/", "image/svg")) else None,
+            headers={"Cache-Control": caching, "Content-Security-Policy": _POLICY},
         )
 
     return answer

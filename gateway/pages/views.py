@@ -14,14 +14,14 @@ import structlog
 from aiohttp import web
 
 from gateway import counting
-from gateway.bodies import form_of
+from gateway.bodies import form_of, login_of
 from gateway.context import GatewayContext
 from gateway.network import network_id, network_of
 from gateway.pages import browser as browsers
 from gateway.pages import present
 from gateway.pages.browser import Browser
 from gateway.pages.rendering import page, see_other
-from shared.boxes import LoginEvidence, evidence_identity
+from shared.boxes import evidence_identity
 from shared.bus.base import BusUnavailable
 from shared.domain import link_code
 from shared.domain.link_code import VerifiedCode
@@ -34,7 +34,6 @@ from shared.storage.records import LinkView
 
 RESULT_SECONDS = 3.0
 """How long a form is held for its result before a waiting page is shown."""
-LONGEST_FIELD = 1024
 
 _SUBMISSION = re.compile(r"[a-z2-7]{12}")
 
@@ -123,9 +122,7 @@ class LinkPages:
         if not visit.takes_password(provider):
             raise web.HTTPBadRequest(reason="Nobody signs in with a password there; open the link again")
         submission_id = self._context.new_id()
-        evidence = LoginEvidence(
-            name=form.get("name", "")[:LONGEST_FIELD], password=form.get("password", "")[:LONGEST_FIELD]
-        )
+        evidence = login_of(form)
         counted = counting.counted(
             evidence,
             service=visit.service,

@@ -7,8 +7,10 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from auth_worker.providers import local
 from gateway.account_events import LONGEST_LOGOUT_TOKEN
 from gateway.api import bearers
+from gateway.bodies import LONGEST_TYPED
 from gateway.operations import linking
 from gateway.operations.linking import LONGEST_CALLBACK
 from gateway.operations.request import Request
@@ -92,13 +94,16 @@ async def test_callback_that_is_too_long_is_none(alone: Alone) -> None:
 async def test_fields_of_a_link_are_cut(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a name and a password so much is looked at, and no more sealed."""
     monkeypatch.setattr(views, "RESULT_SECONDS", 0)
-    longest, new = "x" * views.LONGEST_FIELD, linking.new_code("default", alone.context)
+    longest, new = "x" * LONGEST_TYPED, linking.new_code("default", alone.context)
     token = alone.form_token(new.verified.link_id)
     form = {"form_token": token, "provider": "local", "name": longest + "y", "password": longest + "z"}
     async with alone.http.post(f"/link/{new.code}/sign-in", data=form, allow_redirects=False) as response:
         assert 303 == response.status
     (event,) = alone.bus.sent
 
+    assert LONGEST_TYPED > local.LONGEST_PASSWORD, (
+        "one that is too long would be taken for the one it begins with"
+    )
     assert isinstance(event, LinkLoginSubmitted)
     told = alone.unsealed(event.evidence, evidence_identity(event.link_id, event.submission_id))
     assert LoginEvidence(name=longest, password=longest) == msgspec.json.decode(told, type=LoginEvidence)
@@ -108,7 +113,7 @@ async def test_fields_of_the_household_page_are_cut(alone: Alone, monkeypatch: p
     """As those of a link."""
     monkeypatch.setattr(household_entry, "RESULT_SECONDS", 0)
     longest, token = (
-        "x" * household_entry.LONGEST_FIELD,
+        "x" * LONGEST_TYPED,
         alone.form_token(f"household default {Purpose.HOUSEHOLD} "),
     )
     form = {"form_token": token, "provider": "local", "name": longest + "y", "password": longest + "z"}

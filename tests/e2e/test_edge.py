@@ -1,12 +1,14 @@
 """The edges of the gateway: what is not SMAPI, not known, too large, or not ready."""
 
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
 from lxml import etree
 
-from tests.play.operator import System
+from tests.e2e.conftest import started
+from tests.play.operator import System, free_port
 from tests.play.sonos import SMAPI, Sonos
 
 
@@ -123,6 +125,21 @@ async def test_pages_keep_to_themselves(running: System, sonos: Sonos, http: aio
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+async def test_https_is_kept_to(sqlite_url: str, tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """Behind a public URL of https: cookies for this host and https alone, and no browser asks otherwise for a year."""
+    address = f"127.0.0.1:{free_port()}"
+    async with started(tmp_path, sqlite_url, LATCHKEY_PUBLIC_URL=f"https://{address}") as system:
+        link = await Sonos(http, system.endpoint).get_app_link()
+        async with http.get(link.reg_url.replace("https://", "http://")) as response:
+            headers, cookie = response.headers, response.headers["Set-Cookie"]
+
+    assert cookie.startswith("__Host-")
+    assert {"Secure", "Path=/", "HttpOnly", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+    assert "Domain" not in cookie
+    assert "max-age=31536000" == headers["Strict-Transport-Security"]
+    assert "nosniff" == headers["X-Content-Type-Options"]
 
 
 @pytest.mark.parametrize("code", ["k" + "0" * 31, "nonsense", "%00", "..%2f"])
