@@ -1,5 +1,7 @@
 """What `latchkey accounts` does: the accounts of this installation itself."""
 
+from dataclasses import replace
+
 from auth_worker.providers import local
 from deploy import grants
 from shared import bootstrap
@@ -26,6 +28,24 @@ async def add(settings: Settings, *, service: str, name: str, password: str) -> 
     )
     async with bootstrap.open_auth_store(settings) as store, store.transaction() as transaction:
         return await transaction.insert_local_user(user)
+
+
+async def set_password(settings: Settings, *, service: str, name: str, password: str) -> None:
+    """Give an account another password; what it has linked stays linked.
+
+    Raises:
+        ValueError: there is no such account, or the password cannot be used; the message says why.
+    """
+    password_hash = await local.hashed(password)
+    async with bootstrap.open_auth_store(settings) as store, store.transaction() as transaction:
+        user = await _user(transaction, service, name)
+        # In the database, nobody has a right to change these rows.
+        await transaction.delete_local_user(service=service, subject=user.subject)
+        await transaction.insert_local_user(replace(user, password_hash=password_hash))
+        account = await _account(transaction, user)
+        await transaction.audit(
+            AuditEvent(kind="account.password_set", service=service, account_id=account.account_id)
+        )
 
 
 async def listed(settings: Settings, *, service: str) -> tuple[LocalUser, ...]:
@@ -75,10 +95,14 @@ async def account_named(store: AuthStore, service: str, name: str) -> Account:
 
 
 async def _named(transaction: AuthTransaction, service: str, name: str) -> Account:
+    return await _account(transaction, await _user(transaction, service, name))
+
+
+async def _user(transaction: AuthTransaction, service: str, name: str) -> LocalUser:
     user = await transaction.local_user(service, normal_name(name))
     if user is None:
         raise ValueError(f"no account {name!r}; `latchkey accounts list` shows all")
-    return await _account(transaction, user)
+    return user
 
 
 async def _account(transaction: AuthTransaction, user: LocalUser) -> Account:

@@ -138,11 +138,14 @@ def accounts() -> None:
     """The accounts of this installation itself."""
 
 
-@accounts.command()
-@click.argument("name")
-@click.option(
+_password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
 )
+
+
+@accounts.command()
+@click.argument("name")
+@_password_stdin
 @_service
 @_data
 @_explained
@@ -152,13 +155,36 @@ def add(name: str, service: str, data: Path | None, *, password_stdin: bool) -> 
     Example:  echo "$PASSWORD" | latchkey accounts add ann --password-stdin --data latchkey-data
     """
     settings = known_service(_settings(data), service)
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked_password()
+    password = _read_password(from_stdin=password_stdin)
     if not asyncio.run(local_accounts.add(settings, service=service, name=name, password=password)):
-        raise ValueError(f"there is an account {name!r} already")
+        raise ValueError(
+            f"there is an account {name!r} already; `latchkey accounts password` changes its password"
+        )
     click.echo(f"added {name}")
 
 
-def _asked_password() -> str:
+@accounts.command(name="password")
+@click.argument("name")
+@_password_stdin
+@_service
+@_data
+@_explained
+def set_password(name: str, service: str, data: Path | None, *, password_stdin: bool) -> None:
+    """Give an account another password. What it has linked stays linked.
+
+    Where households sign in with every call, a gateway may take the old one for up to an hour.
+
+    Example:  latchkey accounts password ann --data latchkey-data
+    """
+    settings = known_service(_settings(data), service)
+    password = _read_password(from_stdin=password_stdin)
+    asyncio.run(local_accounts.set_password(settings, service=service, name=name, password=password))
+    click.echo(f"{name} has another password")
+
+
+def _read_password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 

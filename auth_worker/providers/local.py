@@ -61,16 +61,24 @@ async def new_user(*, service: str, name: str, password: str, subject: str) -> L
     """
     if not normal_name(name) or len(name) > LONGEST_NAME:
         raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
-    if not 8 <= len(password) <= LONGEST_PASSWORD:
-        raise ValueError(f"a password has 8 to {LONGEST_PASSWORD} characters")
-    password_hash = await asyncio.get_running_loop().run_in_executor(_POOL, _HASHER.hash, password)
     return LocalUser(
         service=service,
         name=normal_name(name),
         subject=subject,
         nickname=name.strip()[:32],
-        password_hash=password_hash,
+        password_hash=await hashed(password),
     )
+
+
+async def hashed(password: str) -> str:
+    """Return what is stored of a password.
+
+    Raises:
+        ValueError: it cannot be used; the message says why.
+    """
+    if not 8 <= len(password) <= LONGEST_PASSWORD:
+        raise ValueError(f"a password has 8 to {LONGEST_PASSWORD} characters")
+    return await asyncio.get_running_loop().run_in_executor(_POOL, _HASHER.hash, password)
 
 
 async def _verify(password_hash: str, password: str) -> bool:

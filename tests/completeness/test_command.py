@@ -46,6 +46,29 @@ def can_sign_in(data: Path, name: str, password: str) -> bool:
     return asyncio.run(attempt())
 
 
+def test_password_is_set_anew(data: Path) -> None:
+    """The new one opens and the old one does not; the account is the same, and one that there is not is told."""
+    run("accounts", "add", "Ann", "--password-stdin", "--data", str(data), text="correct horse\n")
+    before = json.loads(run("accounts", "export", "ann", "--data", str(data)).output)
+    changed = run(
+        "accounts", "password", "ANN", "--password-stdin", "--data", str(data), text="battery staple\n"
+    )
+    after = json.loads(run("accounts", "export", "ann", "--data", str(data)).output)
+    short = run("accounts", "password", "ann", "--password-stdin", "--data", str(data), text="short\n")
+    nobody = run(
+        "accounts", "password", "bob", "--password-stdin", "--data", str(data), text="battery staple\n"
+    )
+
+    assert (0, "ANN has another password\n") == (changed.exit_code, changed.output)
+    assert [False, True] == [can_sign_in(data, "ann", word) for word in ("correct horse", "battery staple")]
+    assert before["account"] == after["account"]
+    assert "Ann" in run("accounts", "list", "--data", str(data)).output
+    assert [(2, True), (2, True)] == [
+        (short.exit_code, "8 to 1024 characters" in short.output),
+        (nobody.exit_code, "no account 'bob'" in nobody.output),
+    ]
+
+
 def test_added_account_can_sign_in(data: Path) -> None:
     """By its name in any case, with its password and no other."""
     added = run("accounts", "add", "Ann", "--password-stdin", "--data", str(data), text="correct horse\n")

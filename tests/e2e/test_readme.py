@@ -33,6 +33,7 @@ SAID = {"/etc/latchkey/keys": "keys", "deploy/postgres/roles.sql": str(ROOT / "d
 """What stands in the README -> what it is here."""
 WORDS = {
     "accounts add": "{role} --password-stdin",
+    "accounts password": "{role} --password-stdin",
     "accounts disable": "ann",
     "accounts enable": "ann",
     "accounts erase": "{role} --yes",
