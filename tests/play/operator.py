@@ -96,17 +96,16 @@ class System:
         self.processes.append(process)
         return process
 
-    async def run(self, *arguments: str, may_fail: bool = False, typed: str = "") -> str:
+    async def run(self, *arguments: str, may_fail: bool = False) -> str:
         """Run the `latchkey` command to its end, in a process of its own, and return what it says."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", COMMAND, *arguments),
             env=self.environment,
             cwd=self.folder,
-            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await process.communicate(typed.encode())
+        output, _ = await process.communicate()
         assert may_fail or process.returncode == 0, output.decode()
         return output.decode()
 
