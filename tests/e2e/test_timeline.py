@@ -1,6 +1,7 @@
 """What a gateway sees of links reaches the timeline, and `latchkey links show` tells it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.play.database import execute
@@ -54,7 +55,9 @@ async def test_a_link_from_beginning_to_end(embedded: System, sonos: Sonos, pers
         "UPDATE links SET expires_at = expires_at - 86400, requested_at = requested_at - 86400",
     )
     late, fruitless_story = await story_of(embedded, link.code), await story_of(embedded, stopped.code)
-    text = await embedded.run("links", "show", "--household", sonos.household)
+    # Wide enough that no line is broken, however long the steps took.
+    wide = replace(embedded, environment=embedded.environment | {"COLUMNS": "200"})
+    text = await wide.run("links", "show", "--household", sonos.household)
 
     assert seen | {"link.requested", "login.authenticated", "link.linked"} == set(kinds_of(story))
     assert ("works", "Linked, and in use.") == (story["stop"], story["headline"])
