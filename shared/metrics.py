@@ -95,15 +95,16 @@ class Timed(Family):
 
     def begin(self, *labels: str) -> None:
         """Show that it did not happen yet, for the same reason."""
-        self._tallies.setdefault(labels, Tally([0] * (len(self.bounds) + 1)))
+        self._tally(labels)
 
     def observe(self, seconds: float, *labels: str) -> None:
         """Count, and add the time."""
-        tally = self._tallies.get(labels)
-        if tally is None:
-            tally = self._tallies[labels] = Tally([0] * (len(self.bounds) + 1))
+        tally = self._tallies.get(labels) or self._tally(labels)
         tally.counts[bisect_left(self.bounds, seconds)] += 1
         tally.seconds += seconds
+
+    def _tally(self, labels: Labels) -> Tally:
+        return self._tallies.setdefault(labels, Tally([0] * (len(self.bounds) + 1)))
 
 
 class Level(Family):

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
@@ -88,6 +88,13 @@ def _go_without(missing: ServiceMissing) -> NoReturn:
     if os.environ.get("CI", "").lower() in {"1", "true"}:
         pytest.fail(str(missing), pytrace=False)
     pytest.skip(str(missing))
+
+
+def _found(find: Callable[[], Path]) -> Path:
+    try:
+        return find()
+    except ServiceMissing as missing:
+        _go_without(missing)
 
 
 def _open(keeper: Keeper, kind: str, name: str) -> dict[str, Any]:
@@ -195,34 +202,22 @@ def oidc_mock(keeper: Keeper) -> str:
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """The machine's Chromium, for Playwright's `executable_path`."""
-    try:
-        return find_chromium()
-    except ServiceMissing as missing:
-        _go_without(missing)
+    return _found(find_chromium)
 
 
 @pytest.fixture(scope="session")
 def nginx() -> Path:
     """The machine's nginx."""
-    try:
-        return find_nginx()
-    except ServiceMissing as missing:
-        _go_without(missing)
+    return _found(find_nginx)
 
 
 @pytest.fixture(scope="session")
 def systemd_analyze() -> Path:
     """The machine's systemd-analyze."""
-    try:
-        return find_systemd_analyze()
-    except ServiceMissing as missing:
-        _go_without(missing)
+    return _found(find_systemd_analyze)
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """The machine's promtool, which comes with Prometheus."""
-    try:
-        return find_promtool()
-    except ServiceMissing as missing:
-        _go_without(missing)
+    return _found(find_promtool)
