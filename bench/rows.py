@@ -162,10 +162,14 @@ async def measured(bed: Bed, job: Job, requests: Sequence[bytes]) -> Measured:
     """Measure, and refuse to give times of wrong answers.
 
     Raises:
-        WrongAnswers: more than one in a thousand.
+        WrongAnswers: more than one in a thousand, or nothing was answered.
     """
     result = await bed.measure(job, requests)
-    if result.wrong > result.requests / 1000 or not result.requests:
+    if not result.requests:
+        raise WrongAnswers(
+            f"nothing was answered within {result.seconds:.1f} s {result.example[:300]}".rstrip()
+        )
+    if result.wrong > result.requests / 1000:
         raise WrongAnswers(f"{result.wrong} of {result.requests}, such as: {result.example[:300]}")
     return result
 

@@ -6,8 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from bench import load
 from tests.services.keeper import PROJECT
 
 PARTS = ("hot", "flows", "footprint", "many", "herd")
@@ -41,3 +43,29 @@ async def test_short_run_measures_every_row(tmp_path: Path) -> None:
     assert 0 == found["herd_sent_away"]["value"]
     assert all(figure["value"] > 0 for name, figure in found.items() if name != "herd_sent_away")
     assert all(row["what"] in (tmp_path / "results.md").read_text() for row in found.values())
+
+
+async def test_answer_that_takes_longer_than_the_job_is_waited_for(tmp_path: Path) -> None:
+    """A disk that stalls makes a short job slow; only a server that never answers has no figure."""
+    seconds = 0.01
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(10 * seconds)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        job = load.Job(ports=[port], connections=1, seconds=seconds, once=True, expect="HTTP/1.1 200")
+        (tmp_path / "job").write_bytes(msgspec.json.encode(job))
+        load.write_requests(tmp_path / "requests", [b"GET / HTTP/1.1\r\n\r\n"])
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.load", str(tmp_path / "job"), str(tmp_path / "requests")),
+            cwd=PROJECT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+
+    measured = msgspec.json.decode(output, type=load.Measured)
+    assert (1, 0) == (measured.requests, measured.wrong)
