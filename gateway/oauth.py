@@ -11,11 +11,12 @@ from gateway.bodies import BadForm, form_of
 from gateway.context import GatewayContext
 from gateway.identity import headers_of
 from gateway.operations import revocation, tokens
-from gateway.operations.tokens import Holder
 from shared.bus.base import BusUnavailable
 from shared.domain import errors
+from shared.domain.token import TokenClaims
 from shared.settings import DEFAULT_SERVICE, ApiRole
 from shared.storage.base import StoreUnavailable
+from shared.storage.records import TokenView
 from shared.tokens import LONGEST
 
 RETRY_SECONDS = 5
@@ -51,15 +52,11 @@ class TokenApi:
 
         async def answer(client: ApiClient, token: str, correlation_id: str) -> web.Response:
             try:
-                holder = await tokens.holder(
-                    token,
-                    services=client.settings.may_act_for,
-                    correlation_id=correlation_id,
-                    context=self._context,
-                )
+                claims = self._context.verifier.verify_for(token, services=client.settings.may_act_for)
+                view = await tokens.living(claims, correlation_id=correlation_id, context=self._context)
             except errors.Refusal:
                 return _json({"active": False})
-            return _json(_description(holder))
+            return _json(_description(claims, view))
 
         return await self._for_client(request, "introspect", answer)
 
@@ -97,17 +94,14 @@ class TokenApi:
 
     async def _judged(self, service: str, authorization: Sequence[str]) -> tuple[int, dict[str, str]]:
         try:
-            holder = await tokens.holder(
-                _bearer(authorization),
-                services=(service,),
-                context=self._context,
-            )
+            claims = self._context.verifier.verify(_bearer(authorization), service=service)
+            view = await tokens.living(claims, context=self._context)
         except StoreUnavailable:
             # Never 401 for our own outage: Sonos would take it for the token's.
             return 503, _UNAVAILABLE
         except errors.Refusal:
             return 401, {"WWW-Authenticate": "Bearer", **_NEVER_STORED}
-        return 200, {**headers_of(tokens.caller_of(holder.view)), **_NEVER_STORED}
+        return 200, {**headers_of(tokens.caller_of(view)), **_NEVER_STORED}
 
     async def _for_client(self, request: web.Request, role: ApiRole, answer: Answer) -> web.Response:
         """Answer a client that may ask; one table from what went wrong to what it is told."""
@@ -162,8 +156,7 @@ def _bearer(values: Sequence[str]) -> str:
     return match.group(1)
 
 
-def _description(holder: Holder) -> dict[str, object]:
-    claims, view = holder.claims, holder.view
+def _description(claims: TokenClaims, view: TokenView) -> dict[str, object]:
     return {
         "active": True,
         "sub": claims.account_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import asyncpg
 
@@ -420,4 +420,4 @@ async def insert_grants(stores: Stores, count: int) -> list[Grant]:
 
 def standing_of(grant: Grant) -> GrantStanding:
     """Return what a guarded call knows of a grant."""
-    return GrantStanding(**{field.name: getattr(grant, field.name) for field in fields(GrantStanding)})
+    return GrantStanding(**{name: getattr(grant, name) for name in GrantStanding._fields})

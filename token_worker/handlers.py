@@ -11,7 +11,7 @@ from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain import link as links
 from shared.domain.account import AccountStatus
-from shared.domain.grant import Grant, Presented
+from shared.domain.grant import Grant
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Limits, Selection
 from shared.messages import (
@@ -128,10 +128,9 @@ async def note_seen(messages: Sequence[TokenSeen], context: TokenContext) -> Non
     for message in messages:
         grant = after.get(message.grant_id)
         if grant is not None:
-            presented = Presented(
-                family=message.family, generation=message.generation, expires_at=grant.expires_at
+            after[message.grant_id] = grants.seen(
+                grant, family=message.family, generation=message.generation, now=holders.now
             )
-            after[message.grant_id] = grants.seen(grant, presented, now=holders.now)
     swaps = [(old, after[grant_id]) for grant_id, old in before.items() if after[grant_id] is not old]
     if swaps:
         await context.store.write(Changes(swaps=swaps))

@@ -5,7 +5,7 @@ from shared.domain import account as accounts
 from shared.domain import errors
 from shared.domain import grant as grants
 from shared.domain.account import Account
-from shared.domain.grant import Grant, Presented
+from shared.domain.grant import Grant
 from shared.domain.upgrade import Upgrade
 from shared.messages import CredentialsJudged, GrantRequested, Verdict
 from shared.storage.base import TokenTransaction
@@ -52,7 +52,7 @@ async def _check_old_grant(transaction: TokenTransaction, upgrade: Upgrade) -> N
     if upgrade.old_grant_id is None or upgrade.old_family is None:
         return
     old = await transaction.grant(upgrade.old_grant_id)
-    grants.check_usable(old, Presented(family=upgrade.old_family, generation=0, expires_at=0))
+    grants.check_usable(old, family=upgrade.old_family)
 
 
 async def _grant(transaction: TokenTransaction, upgrade: Upgrade, context: TokenContext) -> Grant:

@@ -1,7 +1,6 @@
 """Ends the grant behind a token, for a program that may ask for it."""
 
 from gateway.context import GatewayContext
-from gateway.operations.tokens import presented
 from shared.domain import grant as rules
 from shared.domain.errors import ReauthorizationNeeded, TryAgainLater
 from shared.domain.revocation import Scope
@@ -39,7 +38,7 @@ async def revoke(claims: TokenClaims, *, reason: str, correlation_id: str, conte
 async def _has_ended(claims: TokenClaims, context: GatewayContext) -> bool:
     view = await context.store.grant(claims.grant_id)
     try:
-        rules.check_usable(view.grant if view else None, presented(claims))
+        rules.check_usable(view.grant if view else None, family=claims.family)
     except ReauthorizationNeeded:
         return True
     return False

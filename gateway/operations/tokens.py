@@ -2,8 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 from gateway.caller import Caller
 from gateway.context import GatewayContext
@@ -15,19 +14,10 @@ from shared.boxes import refresh_delivery_id
 from shared.domain import grant as rules
 from shared.domain.account import check_enabled, user_id_hash_code
 from shared.domain.errors import ReauthorizationNeeded, TokenRefused, TryAgainLater
-from shared.domain.grant import Presented
 from shared.domain.token import SENTINEL, TokenClaims
 from shared.messages import RefreshOutcome, TokenRefreshed, TokenRefreshRequested, TokenSeen
 from shared.settings import Auth
 from shared.storage.records import TokenView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Whose token it is, as of now."""
-
-    claims: TokenClaims
-    view: TokenView
 
 
 async def guard(request: Request, context: GatewayContext) -> Caller:
@@ -48,11 +38,11 @@ async def guard(request: Request, context: GatewayContext) -> Caller:
 async def _by_token(request: Request, context: GatewayContext) -> Caller:
     claims = genuine(request, context)
     if not context.settings.tokens.kind.refreshes:
-        view = await _living(claims, correlation_id=request.correlation_id, context=context)
+        view = await living(claims, correlation_id=request.correlation_id, context=context)
     elif claims.is_stale(context.clock.now()):
         raise TokenRefreshRequired(await successor(claims, request, context))
     else:
-        view = await _usable(claims, presented(claims), request.correlation_id, context)
+        view = await _usable(claims, request.correlation_id, context)
     return caller_of(view, device_id=request.credentials.device_id)
 
 
@@ -73,42 +63,29 @@ def caller_of(view: TokenView, *, device_id: str | None = None) -> Caller:
     )
 
 
-async def holder(
-    token: str, *, services: Collection[str], correlation_id: str = "", context: GatewayContext
-) -> Holder:
-    """Return whose token this is, wherever it was presented: every check of the guard, and no minute of grace.
+async def living(claims: TokenClaims, *, correlation_id: str = "", context: GatewayContext) -> TokenView:
+    """Return the row behind a genuine token, wherever it was presented: every check of the guard, and no minute of grace.
 
     Args:
-        token: as it was presented.
-        services: those for which it may be.
+        claims: of the token.
         correlation_id: of the request; without one there will be one if something has to be told.
         context: of the gateway.
 
     Raises:
-        TokenRefused: not a token of ours, or for none of the *services*.
         ReauthorizationNeeded: stale, its grant has ended, or its account is disabled.
         StoreUnavailable: it cannot be told now.
     """
-    claims = context.verifier.verify_for(token, services=services)
-    view = await _living(claims, correlation_id=correlation_id, context=context)
-    return Holder(claims=claims, view=view)
-
-
-async def _living(claims: TokenClaims, *, correlation_id: str, context: GatewayContext) -> TokenView:
-    shown = presented(claims)
-    view = await _usable(claims, shown, correlation_id, context)
-    rules.check_unexpired(shown, now=view.now)
+    view = await _usable(claims, correlation_id, context)
+    rules.check_unexpired(claims.expires_at, now=view.now)
     return view
 
 
-async def _usable(
-    claims: TokenClaims, shown: Presented, correlation_id: str, context: GatewayContext
-) -> TokenView:
+async def _usable(claims: TokenClaims, correlation_id: str, context: GatewayContext) -> TokenView:
     """Return the row behind a token, however old, if nobody has ended it."""
     view = await context.store.grant(claims.grant_id)
     if view is None:
         raise ReauthorizationNeeded
-    rules.check_usable(view.grant, shown)
+    rules.check_usable(view.grant, family=claims.family)
     check_enabled(view.account)
     _tell_seen(claims, view, correlation_id, context)
     return view
@@ -143,7 +120,7 @@ async def successor(claims: TokenClaims, request: Request, context: GatewayConte
 
 
 async def _same_pair(claims: TokenClaims, request: Request, context: GatewayContext) -> DeviceAuthTokenResult:
-    view = await _living(claims, correlation_id=request.correlation_id, context=context)
+    view = await living(claims, correlation_id=request.correlation_id, context=context)
     assert request.credentials.token is not None  # these are its claims
     return DeviceAuthTokenResult(
         auth_token=request.credentials.token,
@@ -213,11 +190,6 @@ def _tell_seen(claims: TokenClaims, view: TokenView, correlation_id: str, contex
         generation=claims.generation,
     )
     context.sightings.tell(event, (claims.grant_id, claims.family, claims.generation), context.bus)
-
-
-def presented(claims: TokenClaims) -> Presented:
-    """Return what the rules of grants ask of a token."""
-    return Presented(family=claims.family, generation=claims.generation, expires_at=claims.expires_at)
 
 
 async def _anonymous(request: Request, _: GatewayContext) -> Caller:

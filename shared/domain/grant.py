@@ -16,6 +16,7 @@ What happens to a presented token, in this order:
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.domain import errors
 
@@ -95,9 +96,8 @@ class Grant:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantStanding:
-    """How a grant stands: what a guarded call has to know of it, and no more."""
+class GrantStanding(NamedTuple):
+    """How a grant stands: what a guarded call has to know of it, and no more. A tuple, since each call makes one."""
 
     grant_id: str
     service: str
@@ -189,7 +189,7 @@ def refresh(
     _check_alive(grant, lifetimes, now)
     if not lifetimes.kind.refreshes:
         # A gateway that was started before the kind was changed asks all the same.
-        check_unexpired(presented, now=now)
+        check_unexpired(presented.expires_at, now=now)
         return grant
     if presented.generation >= grant.generation:
         return _rotate(
@@ -224,12 +224,12 @@ def upgrade(grant: Grant, *, keys: MintingKeys, lifetimes: Lifetimes, shortening
     return grant
 
 
-def seen(grant: Grant, presented: Presented, *, now: int) -> Grant:
+def seen(grant: Grant, *, family: int, generation: int, now: int) -> Grant:
     """Record that a generation is in use; the same object if that is known, or is not the present family."""
-    if presented.family != grant.family or presented.generation <= grant.seen_generation:
+    if family != grant.family or generation <= grant.seen_generation:
         return grant
-    generation = min(presented.generation, grant.generation)
-    return replace(grant, seen_generation=generation, used_at=now, version=grant.version + 1)
+    seen_generation = min(generation, grant.generation)
+    return replace(grant, seen_generation=seen_generation, used_at=now, version=grant.version + 1)
 
 
 def is_first_use(old: Grant, new: Grant) -> bool:
@@ -244,17 +244,17 @@ def revoke(grant: Grant) -> Grant:
     return replace(grant, status=GrantStatus.REVOKED, version=grant.version + 1)
 
 
-def check_usable(grant: Grant | GrantStanding | None, presented: Presented) -> None:
-    """Refuse an unexpired token whose grant has ended meanwhile.
+def check_usable(grant: Grant | GrantStanding | None, *, family: int) -> None:
+    """Refuse an unexpired token of a family whose grant has ended meanwhile.
 
     Raises:
         ReauthorizationNeeded: erased, revoked, or of an earlier family.
     """
-    if grant is None or grant.status is GrantStatus.REVOKED or presented.family < grant.family:
+    if grant is None or grant.status is GrantStatus.REVOKED or family < grant.family:
         raise errors.ReauthorizationNeeded
 
 
-def check_unexpired(presented: Presented, *, now: int) -> None:
+def check_unexpired(expires_at: int, *, now: int) -> None:
     """Refuse a token whose time is over and for which there is no successor.
 
     Args:
@@ -263,7 +263,7 @@ def check_unexpired(presented: Presented, *, now: int) -> None:
     Raises:
         ReauthorizationNeeded: it is over.
     """
-    if now >= presented.expires_at:
+    if now >= expires_at:
         raise errors.ReauthorizationNeeded
 
 

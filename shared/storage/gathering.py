@@ -65,8 +65,12 @@ class Gathering(Generic[ValueT]):
         self, aboard: "Sequence[_Passenger[ValueT]]", flight: asyncio.Task[Mapping[str, ValueT]]
     ) -> None:
         self._flight = None
+        waiting = self._waiting
+        if waiting and not self._closed:
+            # Before anybody is woken: the database looks up theirs while those aboard are answered.
+            self._depart()
         if flight.cancelled():
-            _refuse([*aboard, *self._waiting], StoreUnavailable("the store is closed"))
+            _refuse([*aboard, *waiting], StoreUnavailable("the store is closed"))
         elif error := flight.exception():
             _refuse(aboard, error)
         else:
@@ -74,8 +78,6 @@ class Gathering(Generic[ValueT]):
             for key, answer in aboard:
                 if not answer.done():
                     answer.set_result(found.get(key))
-        if self._waiting and not self._closed:
-            self._depart()
 
 
 _Passenger = tuple[str, asyncio.Future[ValueT | None]]

@@ -298,17 +298,9 @@ def _poll_view(row: Any) -> PollView:
 
 
 def _token_view(row: Any) -> TokenView:
-    grant_id, service, household_id, status, family, generation, seen_generation = row[: len(_STANDING)]
+    grant_id, service, household_id, status, *numbers = row[: len(_STANDING)]
     return TokenView(
-        grant=GrantStanding(
-            grant_id=grant_id,
-            service=service,
-            household_id=household_id,
-            status=GRANT_STATUSES[status],
-            family=family,
-            generation=generation,
-            seen_generation=seen_generation,
-        ),
+        grant=GrantStanding(grant_id, service, household_id, GRANT_STATUSES[status], *numbers),
         account=account_at(row, len(_STANDING)),
         now=row[-1],
     )

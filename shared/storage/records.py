@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from shared.domain import grant as grants
 from shared.domain.account import Account
 from shared.domain.grant import Grant, GrantStanding
@@ -129,8 +131,7 @@ class LinkView:
     now: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollView:
+class PollView(msgspec.Struct, frozen=True, kw_only=True):
     """What a poll needs: how the link stands, and the sealed pair if there is one."""
 
     link: Standing
@@ -138,8 +139,7 @@ class PollView:
     now: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenView:
+class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     """What a guarded call needs: whether the grant still holds, and whose it is."""
 
     grant: GrantStanding

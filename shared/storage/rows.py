@@ -30,6 +30,7 @@ Found = Mapping[str, Any] | RowMapping
 # Looking a member up by calling its class takes three times as long.
 STATES = {state.value: state for state in LinkState}
 _STATUSES = {status.value: status for status in AccountStatus}
+_TIERS: dict[str | None, AccountTier | None] = {None: None, **{tier.value: tier for tier in AccountTier}}
 GRANT_STATUSES = {status.value: status for status in GrantStatus}
 
 
@@ -64,7 +65,7 @@ def account_from(row: Found) -> Account:
         provider=row["provider"],
         subject=row["subject"],
         nickname=row["nickname"],
-        tier=None if row["tier"] is None else AccountTier(row["tier"]),
+        tier=_TIERS[row["tier"]],
         status=AccountStatus(row["status"]),
     )
 
@@ -78,7 +79,7 @@ def account_at(row: Sequence[Any], start: int) -> Account:
         provider=provider,
         subject=subject,
         nickname=nickname,
-        tier=None if tier is None else AccountTier(tier),
+        tier=_TIERS[tier],
         status=_STATUSES[status],
     )
 

@@ -129,18 +129,19 @@ def test_linking_again_starts_a_family() -> None:
 
 def test_seeing_a_generation_twice_changes_nothing() -> None:
     """A duplicate event gives back the same object."""
-    assert grant.seen(ROW, presented(5), now=NOW) is ROW
+    assert grant.seen(ROW, family=2, generation=5, now=NOW) is ROW
 
 
 def test_seeing_an_ended_family_changes_nothing() -> None:
     """A late sighting of the family before does not touch the new one."""
-    assert grant.seen(replace(ROW, seen_generation=0), presented(9, family=1), now=NOW).seen_generation == 0
+    row = replace(ROW, seen_generation=0)
+    assert grant.seen(row, family=1, generation=9, now=NOW).seen_generation == 0
 
 
 def test_erased_grant_is_over() -> None:
     """A token whose grant is gone is as dead as a revoked one."""
     with pytest.raises(errors.ReauthorizationNeeded):
-        grant.check_usable(None, presented())
+        grant.check_usable(None, family=2)
 
 
 def upgrade(row: Grant, *, now: int = NOW) -> Grant:
@@ -228,7 +229,7 @@ def test_rules_change_what_they_name_and_nothing_else() -> None:
         == again
     )
     assert replace(ROW, seen_generation=5, used_at=NOW, version=2) == grant.seen(
-        replace(ROW, seen_generation=4), presented(9), now=NOW
+        replace(ROW, seen_generation=4), family=2, generation=9, now=NOW
     )
     assert replace(ROW, status=GrantStatus.REVOKED, version=2) == grant.revoke(ROW)
 
@@ -283,7 +284,7 @@ def test_lifetimes_of_a_grant_end_to_the_second(field: str) -> None:
 def test_token_of_an_earlier_family_is_over(family: int, is_over: bool) -> None:
     """A later one is not: the gateway may have read an old row."""
     try:
-        grant.check_usable(ROW, presented(family=family))
+        grant.check_usable(ROW, family=family)
     except errors.ReauthorizationNeeded:
         assert is_over
     else:

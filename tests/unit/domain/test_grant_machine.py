@@ -96,7 +96,8 @@ class GrantMachine(RuleBasedStateMachine):
 
     @rule(player=PLAYERS)
     def use(self, player: int) -> None:
-        self._commit(grant.seen(self.row, self.players[player].presented, now=self.now))
+        held = self.players[player]
+        self._commit(grant.seen(self.row, family=held.family, generation=held.generation, now=self.now))
 
     @rule(key=st.sampled_from(["s1", "s2"]))
     def rotate_keys(self, key: str) -> None:
@@ -158,7 +159,7 @@ class GrantMachine(RuleBasedStateMachine):
         for held in self.players:
             dead = held.family != self.row.family or self.row.status is GrantStatus.REVOKED
             try:
-                grant.check_usable(self.row, held.presented)
+                grant.check_usable(self.row, family=held.family)
                 refused = False
             except errors.ReauthorizationNeeded:
                 refused = True

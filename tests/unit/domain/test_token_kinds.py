@@ -41,6 +41,6 @@ def test_living_token_stays_as_it_is(kind: TokenKind) -> None:
 
 def test_token_is_over_in_the_second_of_its_expiry() -> None:
     """By the clock that is given, without grace."""
-    grant.check_unexpired(presented(expires_at=NOW), now=NOW - 1)
+    grant.check_unexpired(NOW, now=NOW - 1)
     with pytest.raises(errors.ReauthorizationNeeded):
-        grant.check_unexpired(presented(expires_at=NOW), now=NOW)
+        grant.check_unexpired(NOW, now=NOW)
