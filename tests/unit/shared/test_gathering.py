@@ -72,6 +72,28 @@ async def test_who_comes_during_a_flight_shares_the_next(
     assert [["a"], ["a", "b"]] == database.flights
 
 
+async def test_next_flight_leaves_before_those_who_landed_go_on(
+    gathering: Gathering[str], database: Database
+) -> None:
+    """While they are answered, the database looks up what the others asked for."""
+    under_way: list[int] = []
+
+    async def ask(key: str) -> None:
+        await gathering.get(key)
+        under_way.append(len(database.flights))
+
+    first = asyncio.create_task(ask("a"))
+    await _settle()
+    second = asyncio.create_task(ask("b"))
+    await _settle()
+    database.answers[0].set_result(None)
+    await first
+    database.answers[1].set_result(None)
+    await second
+
+    assert [2, 2] == under_way
+
+
 async def test_what_is_not_there_is_none(gathering: Gathering[str], database: Database) -> None:
     """A key that the look-up does not return stands for nothing."""
     (task,) = _ask(gathering, "nobody")
