@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import AMQPChannelError
+from aio_pika.exceptions import AMQPChannelError, AMQPConnectionError, ProbableAuthenticationError
 from yarl import URL
 
 from shared.bus.base import BusUnavailable
@@ -48,9 +48,16 @@ def as_unavailable() -> Iterator[None]:
             raise
         raise BusUnavailable("the connection was given up") from error
     except Exception as error:
-        # What the broker says about a channel names queues and arguments; other words could quote the URL.
-        words = f": {error}" if isinstance(error, AMQPChannelError) else ""
-        raise BusUnavailable(type(error).__name__ + words) from error
+        raise BusUnavailable(type(error).__name__ + _words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    """Return what may be repeated of what the driver says: other words could quote the URL, with its password."""
+    if isinstance(error, AMQPConnectionError) and isinstance(error.__cause__, OSError) and error.args:
+        # The system's words about an address, such as "Connect call failed" or "certificate verify failed".
+        return f": {error.args[-1]}"
+    # What the broker says about a channel names queues and arguments; about a sign-in, no password.
+    return f": {error}" if isinstance(error, AMQPChannelError | ProbableAuthenticationError) else ""
 
 
 class Line:

@@ -2,11 +2,17 @@
 
 import asyncio
 
+import aio_pika
 import pytest
-from aio_pika.exceptions import ChannelPreconditionFailed
+from aio_pika.exceptions import (
+    AMQPConnectionError,
+    ChannelPreconditionFailed,
+    ProbableAuthenticationError,
+)
 
 from shared.bus.base import BusUnavailable
 from shared.bus.line import HEARTBEAT_SECONDS, Line, as_unavailable
+from tests.play.operator import free_port
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,8 @@ from shared.bus.line import HEARTBEAT_SECONDS, Line, as_unavailable
         (Exception(), "Exception"),
         (StopAsyncIteration(), "StopAsyncIteration"),
         (ChannelPreconditionFailed("inequivalent arg"), "ChannelPreconditionFailed: inequivalent arg"),
+        (ProbableAuthenticationError("ACCESS_REFUSED"), "ProbableAuthenticationError: ACCESS_REFUSED"),
+        (AMQPConnectionError("amqp://user:password@host"), "AMQPConnectionError"),
         (BusUnavailable("as it is"), "as it is"),
     ],
 )
@@ -27,6 +35,15 @@ def test_whatever_the_driver_raises_means_unavailable(raised: Exception, words: 
         raise raised
 
     assert words == str(caught.value)
+
+
+async def test_nobody_there_is_told_from_others() -> None:
+    """The system's own words say what is wrong, and where; the password stays out."""
+    port = free_port()
+    with pytest.raises(BusUnavailable) as caught, as_unavailable():
+        await aio_pika.connect(f"amqp://ann:password@127.0.0.1:{port}/")
+
+    assert f"AMQPConnectionError: Connect call failed ('127.0.0.1', {port})" == str(caught.value)
 
 
 async def test_cancellation_that_nobody_asked_for_means_unavailable() -> None:
