@@ -35,7 +35,7 @@ from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenSto
 from shared.storage.household import HouseholdRows, open_household_rows
 from shared.storage.inspection import DatabaseFacts
 from shared.storage.key_use import KeyUse
-from shared.storage.records import Vitals
+from shared.storage.records import Connections
 from shared.storage.schema import VERSION
 from shared.storage.version import current
 from shared.traces import NoTraces, Traces
@@ -52,7 +52,9 @@ log = structlog.get_logger(__name__)
 class _Store(Protocol):
     async def check(self) -> None: ...
 
-    async def vitals(self) -> Vitals: ...
+    def connections(self) -> Connections: ...
+
+    async def database_time(self) -> int: ...
 
 
 class _Workplace(Protocol):
@@ -197,13 +199,13 @@ def watch_store(service: str, context: _Workplace) -> None:
         return None
 
     async def measure() -> None:
-        metrics.connections.forget(service, "used")
+        # First, since the question of the time waits for a connection, in vain when there is none to spare.
+        found = store.connections()
+        metrics.connections.set(found.used, service, "used")
+        metrics.connections.set(found.most, service, "most")
         metrics.clock_offset.forget(service)
         with suppress(StoreUnavailable):
-            found = await store.vitals()
-            metrics.clock_offset.set(found.now - context.clock.now(), service)
-            metrics.connections.set(found.used, service, "used")
-            metrics.connections.set(found.most, service, "most")
+            metrics.clock_offset.set(await store.database_time() - context.clock.now(), service)
 
     context.health.begun["database"] = context.health.fit["database"] = remembered(check)
     metrics.sources.append(measure)

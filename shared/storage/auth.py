@@ -21,7 +21,7 @@ from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.lifecycle_transaction import SqlLifecycleTransaction
 from shared.storage.notice_transaction import SqlNoticeTelling
-from shared.storage.records import LocalUser, LoginAttempt, Vitals
+from shared.storage.records import Connections, LocalUser, LoginAttempt
 from shared.storage.rows import (
     account_from,
     account_values,
@@ -55,7 +55,7 @@ from shared.storage.tried import KEYS, TRIES, parameters, tries_from
 from shared.storage.tries import TryOutcome
 from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdWrites
-from shared.storage.vitals import vitals
+from shared.storage.vitals import connections, database_time
 from shared.storage.writes import upsert
 
 _ATTEMPTS = (
@@ -302,6 +302,10 @@ class SqlAuthStore(AuthStore):
         """Prove that the database answers and has the schema of this version."""
         await check(self._engine)
 
-    async def vitals(self) -> Vitals:
-        """Tell how the database and the connections to it are."""
-        return await vitals(self._engine)
+    def connections(self) -> Connections:
+        """Tell how many of its connections are in use, also when all of them are."""
+        return connections(self._engine)
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock."""
+        return await database_time(self._engine)

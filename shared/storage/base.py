@@ -26,6 +26,7 @@ from shared.storage.providers import ProviderReads, ProviderTransaction
 from shared.storage.records import (
     AuditEvent,
     Changes,
+    Connections,
     GrantView,
     Holders,
     LinkView,
@@ -34,7 +35,6 @@ from shared.storage.records import (
     PollView,
     SealedPair,
     TokenView,
-    Vitals,
 )
 from shared.storage.timelines import FirstUses, SightingWrites, TimelineReads
 from shared.storage.tries import TryReads, TryTransaction
@@ -84,8 +84,12 @@ class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads,
         """
         ...
 
-    async def vitals(self) -> Vitals:
-        """Tell how the database and the connections to it are.
+    def connections(self) -> Connections:
+        """Tell how many of its connections are in use, also when all of them are."""
+        ...
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock.
 
         Raises:
             StoreUnavailable: it does not answer.
@@ -257,8 +261,12 @@ class AuthStore(Protocol):
         """Prove that the database answers and has the schema of this version."""
         ...
 
-    async def vitals(self) -> Vitals:
-        """Tell how the database and the connections to it are."""
+    def connections(self) -> Connections:
+        """Tell how many of its connections are in use, also when all of them are."""
+        ...
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock."""
         ...
 
 
@@ -285,6 +293,10 @@ class TokenStore(Protocol):
         """Prove that the database answers and has the schema of this version."""
         ...
 
-    async def vitals(self) -> Vitals:
-        """Tell how the database and the connections to it are."""
+    def connections(self) -> Connections:
+        """Tell how many of its connections are in use, also when all of them are."""
+        ...
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock."""
         ...

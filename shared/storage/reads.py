@@ -25,7 +25,7 @@ from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
 from shared.storage.providers import ProviderMetadataView
-from shared.storage.records import GrantView, LinkView, PollView, TokenView, Vitals
+from shared.storage.records import Connections, GrantView, LinkView, PollView, TokenView
 from shared.storage.rows import (
     GRANT_STATUSES,
     STATES,
@@ -62,7 +62,7 @@ from shared.storage.timeline_reads import SqlTimelineReads
 from shared.storage.tried import TRIES, parameters, tries_from
 from shared.storage.version import check
 from shared.storage.visits import AuditView, SystemView, VisitView
-from shared.storage.vitals import vitals
+from shared.storage.vitals import connections, database_time
 
 _MOST = 128
 """Keys in one statement: more would not be cheaper each, and the first of them would wait longer."""
@@ -267,9 +267,13 @@ class SqlReadStore(SqlTimelineReads, ReadStore):
         """Prove that the database answers and has the schema of this version."""
         await check(self._engine)
 
-    async def vitals(self) -> Vitals:
-        """Tell how the database and the connections to it are."""
-        return await vitals(self._engine)
+    def connections(self) -> Connections:
+        """Tell how many of its connections are in use, also when all of them are."""
+        return connections(self._engine)
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock."""
+        return await database_time(self._engine)
 
     async def close(self) -> None:
         """End what is under way."""

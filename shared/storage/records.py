@@ -14,11 +14,9 @@ from shared.domain.notice import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
-    """What a store says of its database."""
+class Connections:
+    """A store's connections to its database."""
 
-    now: int
-    """Whole seconds since the epoch, by the database's clock."""
     used: int
     """Connections that are at work, or kept for one question."""
     most: int

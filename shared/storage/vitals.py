@@ -7,19 +7,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from shared.storage.expressions import now_seconds
-from shared.storage.records import Vitals
+from shared.storage.records import Connections
 from shared.storage.session import fetch
 
 _NOW = select(now_seconds().label("now"))
 
 
-async def vitals(engine: AsyncEngine) -> Vitals:
-    """Ask the database for its time, and the pool for its connections.
+def connections(engine: AsyncEngine) -> Connections:
+    """Tell how many connections there are, without asking for one: there may be none to spare."""
+    pool = cast("QueuePool", engine.pool)
+    return Connections(used=pool.checkedout(), most=pool.size())
+
+
+async def database_time(engine: AsyncEngine) -> int:
+    """Ask the database for its time.
 
     Raises:
         StoreUnavailable: the database does not answer.
     """
-    pool = cast("QueuePool", engine.pool)
-    used = pool.checkedout()
     (row,) = await fetch(engine, _NOW)
-    return Vitals(now=row.now, used=used, most=pool.size())
+    return int(row.now)

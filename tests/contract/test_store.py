@@ -3,22 +3,25 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.bootstrap import watch_store
+from shared.context import Clock, SystemClock
 from shared.domain.account import Account, AccountStatus
 from shared.domain.audit_chain import content_digest
 from shared.domain.grant import GrantStatus
 from shared.domain.link import Link, LinkState
 from shared.domain.revocation import Scope, Selection
+from shared.health import Health
 from shared.metrics import Metrics
 from shared.storage import reads
-from shared.storage.base import Conflict, StoreUnavailable
+from shared.storage.base import AuthStore, Conflict, StoreUnavailable
 from shared.storage.engine import open_engine
 from shared.storage.records import AttemptOutcome, AuditEvent, LoginAttempt, PollView, TokenView
 from shared.storage.schema import metadata
@@ -39,6 +42,16 @@ from tests.store_samples import (
     work_as_auth_worker,
     work_as_token_worker,
 )
+
+
+@dataclass(kw_only=True)
+class Watched:
+    """What a process has that shows how its store is."""
+
+    store: AuthStore
+    metrics: Metrics
+    health: Health = field(default_factory=Health)
+    clock: Clock = field(default_factory=SystemClock)
 
 
 class ChangedMyMind(Exception):
@@ -266,11 +279,30 @@ class TestReads:
         """The database's time, and how many of the connections are at work: none, when nobody asks."""
         async with stores.auth.transaction() as transaction:
             before = transaction.now
-        vitals = [await store.vitals() for store in (stores.read, stores.auth, stores.token)]
+        every = (stores.read, stores.auth, stores.token)
+        times = [await store.database_time() for store in every]
+        found = [store.connections() for store in every]
 
-        assert all(before <= each.now for each in vitals)
-        assert [0, 0, 0] == [each.used for each in vitals]
-        assert all(1 <= each.most for each in vitals)
+        assert all(before <= each for each in times)
+        assert [0, 0, 0] == [each.used for each in found]
+        assert all(1 <= each.most for each in found)
+
+    async def test_connections_are_told_when_there_is_none_to_spare(self, stores: Stores) -> None:
+        """Whoever looks at the metrics then sees that all are in use, and does not wait for one himself."""
+        metrics = Metrics()
+        watch_store("auth_worker", Watched(store=stores.auth, metrics=metrics))
+        async with AsyncExitStack() as stack:
+            for _ in range(stores.auth.connections().most):
+                await stack.enter_async_context(stores.auth.transaction())
+            looking = asyncio.create_task(metrics.look())
+            await asyncio.wait({looking}, timeout=0.05)
+            told = dict(metrics.connections.values)
+            timed = dict(metrics.clock_offset.values)
+        await looking
+
+        assert told["auth_worker", "used"] == told["auth_worker", "most"] == stores.auth.connections().most
+        assert {} == timed
+        assert {("auth_worker",)} == set(metrics.clock_offset.values)
 
     async def test_the_database_refuses_its_writes(self, database_url: str) -> None:
         """Whatever rights its role has, on a gateway's connection the database itself writes nothing."""
