@@ -1,6 +1,7 @@
 """Dashboards, alerts, runbooks and what is counted agree."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from deploy import dashboards
+from auth_worker import household
+from deploy import dashboards, reference
+from gateway.pages.household_words import EVENTS as AUDITED
+from gateway.smapi.faults import FAULTS
+from shared.domain.link import LinkState
+from shared.messages import WORK
 from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.storage.records import AttemptOutcome
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yaml"
@@ -93,3 +101,63 @@ def test_runbook_says_all_that_is_needed(name: str) -> None:
     assert ["## Symptom", "## What it means", "## Look here", "## Way out"] == [
         line for line in page.splitlines() if line.startswith("## ")
     ]
+
+
+CODE = "".join(
+    path.read_text()
+    for folder in ("gateway", "auth_worker", "token_worker", "shared")
+    for path in (ROOT / folder).rglob("*.py")
+)
+SETTINGS = {".".join(path) for path, *_ in reference._fields(Settings, ())}
+OURS = {
+    *re.findall(r'(?:\blog\.[a-z]+\(\s*|\(__name__, )"([^"]+)"', CODE),
+    *re.findall(r'health\.(?:fit|whole)\["([a-z]+)"\]', CODE),
+    *(word for family in Metrics().families for word in re.findall(r"`([a-z]+)`", family.words)),
+    *AUDITED,
+    *(f"login.{outcome}" for outcome in AttemptOutcome),
+    *re.findall(r'_audit\(transaction, "([a-z._]+)"', CODE),
+    *household.AUDITED.values(),
+    *(fault.code for fault in FAULTS),
+    *(fault.code.rpartition(".")[2] for fault in FAULTS),
+    *LinkState,
+    *WORK,
+    *SETTINGS,
+    *(f"LATCHKEY_{name.upper()}" for name in SETTINGS),
+    *("/livez", "/readyz", "degraded", "correlation_id", "regUrl", "connection lost", "results"),
+}
+"""Words of this project that a page for somebody who was woken may have in code: lines of the log, what is counted, settings, states."""
+OF_OTHERS = {
+    *("psql", "+asyncpg", "max_connections", "max-length", "reject-publish", "latchkey"),
+    *(
+        "Connect call failed",
+        "Name or service not known",
+        "ACCESS_REFUSED",
+        "TimeoutError",
+        "InvalidFrameError",
+    ),
+}
+"""Words of PostgreSQL, RabbitMQ, their drivers and the system; and the word that names of exchanges begin with."""
+DRAWN_AS = {
+    title.lower()
+    for content in dashboards.files().values()
+    for drawn in [json.loads(content)]
+    for title in (
+        drawn["title"].removeprefix("Latchkey: "),
+        *(panel["title"].removesuffix(", p99") for panel in drawn["panels"]),
+    )
+}
+OF_SONOS = {"wasn't added. something went wrong"}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_runbook_names_what_there_is(name: str) -> None:
+    """Each line of the log, metric, setting and dashboard that it speaks of; commands are tried with those of all pages."""
+    page = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+    words = {word for word in re.findall(r"`([^`]+)`", page) if not word.startswith("latchkey ")}
+    queries = {word for word in words if "latchkey_" in word}
+    asked = {selector.name for each in queries for selector in selected(promql_parser.parse(each))}
+    drawn = {title.lower() for title in re.findall(r"(?<!\*)\*([^*`]+)\*(?!\*)", page)}
+
+    assert set() == {word.partition(" = ")[0] for word in words - queries} - OURS - OF_OTHERS
+    assert asked <= LABELS.keys()
+    assert drawn <= DRAWN_AS | OF_SONOS
