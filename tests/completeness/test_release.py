@@ -1,9 +1,15 @@
 """What a release is made of: a bill of materials with every package, under licences that may go together."""
 
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from deploy.bill import bill, components, page
-from tests.documents import ROOT
+from tests.documents import ROOT, scripts
 
 LOCK = (ROOT / "constraints.txt").read_text()
 PARTS = components(LOCK)
@@ -46,3 +52,51 @@ def test_security_policy_leads_to_what_it_names() -> None:
     assert [] == [link for link in links if not (ROOT / link).exists()]
     assert "latchkey --version" in text
     assert "days" in text
+
+
+def test_what_is_signed_can_be_checked(tmp_path: Path) -> None:
+    """The commands of the page, by a maintainer with a key of his own, and then by whoever installs."""
+    key = tmp_path / ".ssh" / "id_ed25519"
+    key.parent.mkdir()
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "latchkey.whl").write_text("what people install")
+    prepared = [
+        f"ssh-keygen -q -t ed25519 -N '' -f {key}",
+        "git init -q",
+        "git config user.name Maintainer",
+        "git config user.email maintainer@example.com",
+        "git commit -q --allow-empty --message release",
+        *re.findall(r"`(git config [^`]+)`", (ROOT / "docs/releasing.md").read_text()),
+        f'echo "maintainers $(cat {key}.pub)" > allowed_signers',
+    ]
+    signing, publishing, checking = [script.splitlines() for script in scripts("docs/releasing.md")]
+    here = [
+        line
+        for line in signing + publishing
+        if not line.startswith(("git push", ".venv/bin/python", "make "))
+    ]
+    ran(prepared + here, tmp_path)
+    for path in (tmp_path / "dist").iterdir():
+        shutil.copy(path, tmp_path)
+    said = ran(checking, tmp_path)
+    (tmp_path / "latchkey.whl").write_text("something else")
+
+    assert 2 == said.count("signature for maintainers")
+    assert "latchkey.whl: OK" in said
+    with pytest.raises(AssertionError, match=r"latchkey\.whl: FAILED"):
+        ran(checking, tmp_path)
+
+
+def ran(commands: list[str], folder: Path) -> str:
+    """Run commands as somebody whose home is *folder*, and return all that they say."""
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(commands)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout
+    return done.stdout
