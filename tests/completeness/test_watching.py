@@ -122,6 +122,7 @@ OURS = {
     *LinkState,
     *WORK,
     *SETTINGS,
+    *(f"[{name.rpartition('.')[0]}]" for name in SETTINGS),
     *(f"LATCHKEY_{name.upper()}" for name in SETTINGS),
     *("/livez", "/readyz", "degraded", "correlation_id", "regUrl", "connection lost", "results"),
 }
