@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +130,7 @@ OURS = {
 }
 """Words of this project that a page for somebody who was woken may have in code: lines of the log, what is counted, settings, states."""
 OF_OTHERS = {
-    *("psql", "+asyncpg", "max_connections", "max-length", "reject-publish", "latchkey"),
+    *("psql", "+asyncpg", "max_connections", "max-length", "reject-publish", "latchkey", "latchkey_owner"),
     *(
         "Connect call failed",
         "Name or service not known",
@@ -153,12 +155,23 @@ OF_SONOS = {"wasn't added. something went wrong"}
 @pytest.mark.parametrize("name", ALERTS)
 def test_runbook_names_what_there_is(name: str) -> None:
     """Each line of the log, metric, setting and dashboard that it speaks of; commands are tried with those of all pages."""
-    page = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+    page = re.sub(r"```.*?```", "", (ROOT / "docs" / "runbooks" / f"{name}.md").read_text(), flags=re.DOTALL)
     words = {word for word in re.findall(r"`([^`]+)`", page) if not word.startswith("latchkey ")}
-    queries = {word for word in words if "latchkey_" in word}
+    queries = {word for word in words - OF_OTHERS if "latchkey_" in word}
     asked = {selector.name for each in queries for selector in selected(promql_parser.parse(each))}
     drawn = {title.lower() for title in re.findall(r"(?<!\*)\*([^*`]+)\*(?!\*)", page)}
 
     assert set() == {word.partition(" = ")[0] for word in words - queries} - OURS - OF_OTHERS
     assert asked <= LABELS.keys()
     assert drawn <= DRAWN_AS | OF_SONOS
+
+
+def test_runbooks_ask_the_database_what_it_knows(sqlite_url: str) -> None:
+    """Each question runs on the schema of this version, and is about an event that there is."""
+    pages = "".join(path.read_text() for path in (ROOT / "docs" / "runbooks").glob("*.md"))
+    questions = re.findall(r"^ *```sql\n *(.+)\n *```$", pages, re.MULTILINE)
+    with closing(sqlite3.connect(sqlite_url.partition("///")[2])) as database:
+        answers = [database.execute(question).fetchall() for question in questions]
+
+    assert [[]] == answers
+    assert set(re.findall(r"kind = '([^']+)'", "".join(questions))) <= OURS
