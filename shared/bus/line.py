@@ -6,6 +6,7 @@ by the broker for using its old tag again (RabbitMQ 4.3), while its connection l
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -25,6 +26,10 @@ _PREPARE_SECONDS = 60
 one that says nothing at all is given up by the heartbeat long before."""
 _CLOSE_SECONDS = 5
 _WAITS = (0.2, 0.5, 1, 2, 5)
+_CERTIFICATE_ADVICE = (
+    "; `cafile` in broker_url names a file with the certificate of the authority that signed the broker's, and the host there is a "
+    "name that the broker's certificate has (docs/tls.md)"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +58,10 @@ def as_unavailable() -> Iterator[None]:
 
 def _words(error: Exception) -> str:
     """Return what may be repeated of what the driver says: other words could quote the URL, with its password."""
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return f": {error.__cause__.verify_message}{_CERTIFICATE_ADVICE}"
     if isinstance(error, AMQPConnectionError) and isinstance(error.__cause__, OSError) and error.args:
-        # The system's words about an address, such as "Connect call failed" or "certificate verify failed".
+        # The system's words about an address, such as "Connect call failed".
         return f": {error.args[-1]}"
     # What the broker says about a channel names queues and arguments; about a sign-in, no password.
     return f": {error}" if isinstance(error, AMQPChannelError | ProbableAuthenticationError) else ""

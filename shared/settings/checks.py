@@ -12,6 +12,7 @@ from shared.settings.model import Settings
 from shared.settings.provider_checks import address_checks
 from shared.settings.providers import LOCAL
 from shared.settings.sections import ENDPOINT, LONGEST_ISSUER, PREFIX, ServiceSettings
+from shared.settings.tls_checks import tls_checks
 
 WEBHOOK_PREFIX = "whsec_"
 RESERVED = {"api", "anonymous"}
@@ -48,6 +49,7 @@ def checks(settings: Settings) -> list[tuple[bool, str]]:
             not broker.startswith(("memory://", "amqp://", "amqps://")),
             f"{PREFIX}BROKER_URL: write amqp://USER:PASSWORD@HOST, or memory:// for one process",
         ),
+        *tls_checks(database, broker),
         (
             settings.link.device_id != "required"
             and any(each.typed_codes for each in settings.services.values()),

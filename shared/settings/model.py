@@ -52,9 +52,9 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr
-    """`postgresql+asyncpg://USER:PASSWORD@HOST/NAME`, or `sqlite+aiosqlite:///PATH` for one machine."""
+    """`postgresql+asyncpg://USER:PASSWORD@HOST/NAME`, or `sqlite+aiosqlite:///PATH` for one machine; `docs/tls.md` has what it says of TLS."""
     broker_url: SecretStr
-    """`amqp://USER:PASSWORD@HOST`, or `memory://` when everything runs in one process."""
+    """`amqp://USER:PASSWORD@HOST`, `amqps://` with TLS (`docs/tls.md`), or `memory://` when everything runs in one process."""
     keys_dir: Path
     """The folder that `latchkey keys create` made; each process reads its own file and `public.json`."""
     public_url: str

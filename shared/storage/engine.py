@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from shared.storage import tls
 from shared.storage.failures import replace_silent_connections
 
 RECYCLE = 1800
@@ -59,7 +60,8 @@ async def open_engine(
     """Open a pool of connections, and close it in the end; connects only when it is first used.
 
     Args:
-        url: `postgresql+asyncpg://...`, or `sqlite+aiosqlite:///...` with the path of a file.
+        url: `postgresql+asyncpg://...`, with libpq's parameters for TLS (docs/tls.md), or `sqlite+aiosqlite:///...` with the path of a
+            file.
         application_name: how PostgreSQL names these connections in its views and logs.
         read_only: let the database itself refuse every write, and let each statement be its own transaction.
         pool_size: the most connections; there is no overflow. SQLite has one writer, so a writing engine has one.
@@ -204,11 +206,13 @@ def _postgresql(
     if read_only:
         # Neither BEGIN nor COMMIT around a single SELECT, nor anything to undo before the next one.
         options = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    address, secured = tls.split(url)
     # No pre-ping: it doubles the round trips of a read, and the first statement on a connection is repeated when the
     # connection turns out to be gone, which is the same cure for nothing.
     return create_async_engine(
-        url,
+        address,
         connect_args={
+            **secured,
             "timeout": timeouts.connect,
             # Later than the server's own limit, whose error leaves the connection intact: this one is for dead sockets.
             "command_timeout": timeouts.statement + timeouts.network,

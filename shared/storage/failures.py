@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from shared.storage import tls
 from shared.storage.base import StoreUnavailable
 
 _UNAVAILABLE_STATES = (
@@ -122,5 +123,5 @@ def is_distrusted(engine: AsyncEngine, held: PoolProxiedConnection) -> bool:
 
 def _reason(error: SQLAlchemyError | OSError) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    reason = str(cause) or type(cause).__name__
+    reason = (str(cause) or type(cause).__name__) + tls.advice(cause)
     return reason + _POOLED if any(sign in reason for sign in _SIGNS_OF_A_POOLER) else reason
