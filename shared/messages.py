@@ -226,7 +226,7 @@ class VisitUsed(Event, frozen=True, kw_only=True):
 
 
 class VisitEnded(Event, frozen=True, kw_only=True):
-    """A person signed out."""
+    """A person signed out, or signs in anew in the same browser."""
 
     kind = "visit.ended"
 

@@ -21,7 +21,6 @@ from shared.messages import (
     FamilyEnded,
     TokenRevokeRequested,
     VisitChanged,
-    VisitEnded,
     VisitUsed,
 )
 from shared.storage.base import StoreUnavailable
@@ -80,19 +79,20 @@ class HouseholdPages(HouseholdEntry):
         visiting = entered(view)
         if visiting is None:
             return self._way_in(request, guest, view)
-        return page("household_erase", guest.settings, self._values(guest) | {"account": visiting.account})
+        values = self._values(guest) | {
+            "account": visiting.account,
+            # The button is that of the other page, and so is what it is made out to.
+            "sign_out_token": self._values(guest_of(request, Purpose.HOUSEHOLD, self._context))["form_token"],
+        }
+        return page("household_erase", guest.settings, values)
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
-        """End the visit; the browser forgets it whatever happens."""
+        """End the visit, and a proof for erasing; the browser forgets both whatever happens."""
         guest, _ = await self._submitted(request, Purpose.HOUSEHOLD)
-        event = VisitEnded(
-            service=guest.service,
-            gateway=self._context.gateway_id,
-            correlation_id=guest.correlation_id,
-            visit_hash=guest.visit_hash,
-        )
+        endings = self._endings(guest, guest_of(request, Purpose.ERASE, self._context))
         try:
-            await self._send(guest, event, VisitChanged, guest.visit_hash)
+            if endings:
+                await self._send(guest, VisitChanged, endings[0].visit_hash, *endings)
         except BusUnavailable:
             return see_off(guest, self._try_again(guest), secure=self._secure)
         return see_off(guest, see_other(guest.address(said="signed_out")), secure=self._secure)
@@ -123,7 +123,7 @@ class HouseholdPages(HouseholdEntry):
                 started_by=visiting.now,
             )
             # They end in the order of their ids: when the last has, all have.
-            ended = await self._send(guest, event, FamilyEnded, grant_ids[-1])
+            ended = await self._send(guest, FamilyEnded, grant_ids[-1], event)
         except (StoreUnavailable, BusUnavailable):
             return self._try_again(guest)
         return see_other(guest.address(said="unlinked" if ended else "under_way"))
@@ -140,7 +140,7 @@ class HouseholdPages(HouseholdEntry):
         try:
             if entered(await self._view(guest)) is None:
                 return see_other(guest.address())
-            await self._send(guest, event, VisitChanged, guest.visit_hash)
+            await self._send(guest, VisitChanged, guest.visit_hash, event)
         except (StoreUnavailable, BusUnavailable):
             return self._try_again(guest)
         return see_other(guest.address(erased=str(self._context.clock.now())))

@@ -19,7 +19,7 @@ from shared.bus.base import BusUnavailable
 from shared.domain import visit as visits
 from shared.domain.limits import Counted
 from shared.domain.visit import Purpose
-from shared.messages import Event, HouseholdLoginSubmitted, VisitChanged
+from shared.messages import Event, HouseholdLoginSubmitted, VisitChanged, VisitEnded
 from shared.sealing import seal
 from shared.storage.base import StoreUnavailable
 from shared.storage.visits import VisitView
@@ -89,8 +89,12 @@ class HouseholdEntry:
             ),
             counted=counted,
         )
+        # The browser keeps one visit for each purpose, so the one before is over. A provider's answer that comes twice opens the same.
+        replaced = [] if guest.visit_hash == visit_hash else self._endings(guest)
         try:
-            await self._send(guest, event, VisitChanged, visit_hash)
+            if replaced:
+                await self._context.bus.publish(replaced)
+            await self._send(guest, VisitChanged, visit_hash, event)
         except BusUnavailable:
             return self._try_again(guest)
         query = {"with": provider, "attempt": str(self._context.clock.now())}
@@ -118,12 +122,25 @@ class HouseholdEntry:
     async def _view(self, guest: Guest) -> VisitView | None:
         return await self._context.store.visit(guest.visit_hash) if guest.secret else None
 
-    async def _send(self, guest: Guest, event: Event, awaited: type[Event], name: str) -> bool:
-        """Publish an event, and tell whether its result came in time."""
+    def _endings(self, *guests: Guest) -> list[VisitEnded]:
+        """Return what ends the visits that these have."""
+        return [
+            VisitEnded(
+                service=guest.service,
+                gateway=self._context.gateway_id,
+                correlation_id=guest.correlation_id,
+                visit_hash=guest.visit_hash,
+            )
+            for guest in guests
+            if guest.secret
+        ]
+
+    async def _send(self, guest: Guest, awaited: type[Event], name: str, *events: Event) -> bool:
+        """Publish events of one kind, and tell whether the result that is awaited came in time."""
         with self._context.results.expect(awaited, name) as expected:
-            await self._context.bus.publish([event])
+            await self._context.bus.publish(events)
             result = await expected.wait(RESULT_SECONDS)
-        log.info("form sent", kind=event.kind, correlation_id=guest.correlation_id)
+        log.info("form sent", kind=events[0].kind, correlation_id=guest.correlation_id)
         return result is not None
 
     def _way_in(self, request: web.Request, guest: Guest, view: VisitView | None) -> web.StreamResponse:

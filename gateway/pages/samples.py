@@ -145,7 +145,7 @@ def _of_the_household(choices: Sequence[Choice]) -> dict[str, Sequence[Values]]:
             erase,
             erase | {"choices": choices, "provider": None},
             erase | elsewhere,
-            erase | {"account": _ACCOUNT},
+            erase | {"account": _ACCOUNT, "sign_out_token": "token"},
         ),
         "household_erased": ({},),
     }

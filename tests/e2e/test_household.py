@@ -1,12 +1,13 @@
 """A person looks after what is linked: sees, unlinks, downloads, erases; in every form of deployment where it matters."""
 
+import asyncio
 import json
 
 import pytest
 
 from tests.play.database import execute
 from tests.play.operator import System, add_account
-from tests.play.person import Page, Person
+from tests.play.person import PATIENCE, Page, Person
 from tests.play.sonos import Pair, Sonos, pair_of
 
 HOME = "Your Sonos systems"
@@ -23,6 +24,12 @@ async def entered(system: System, person: Person, *, path: str = "/household", *
     page = await person.open(f"{system.gateways[0]}{path}")
     values = {"name": "ann", "password": "canary-password-of-ann"} | changes
     return await person.press(page, "Sign in", **values)
+
+
+async def until_visits_are(system: System, number: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while len(await execute(system.database_url, "SELECT 1 FROM visits")) != number:
+            await asyncio.sleep(0.02)
 
 
 async def test_person_sees_and_unlinks(system: System, sonos: Sonos, person: Person) -> None:
@@ -101,6 +108,39 @@ async def test_signed_out_is_signed_out(embedded: System, person: Person) -> Non
     assert (WAY_IN, True) == (out.title, "You are signed out." in out.text)
     assert WAY_IN == stolen.title
     assert [] == await execute(embedded.database_url, "SELECT 1 FROM visits")
+
+
+async def test_visit_ends_with_the_next_sign_in(embedded: System, person: Person) -> None:
+    """In the same browser, where the new one takes its place: a copy of the old cookie opens nothing."""
+    home = await entered(embedded, person)
+    cookies = {cookie.key: cookie.value for cookie in person.http.cookie_jar}
+    form = dict(home.buttons["Sign out"].fields)
+    form |= {"provider": "local", "name": "ann", "password": "canary-password-of-ann"}
+    async with person.http.post(f"{embedded.gateways[0]}/household/default/sign-in", data=form) as response:
+        assert 200 == response.status, await response.text()
+    again = await person.open(f"{embedded.gateways[0]}/household")
+    await until_visits_are(embedded, 1)
+    async with Person() as thief:
+        thief.http.cookie_jar.update_cookies(cookies)
+        stolen = await thief.open(f"{embedded.gateways[0]}/household")
+
+    assert (HOME, WAY_IN) == (again.title, stolen.title)
+
+
+async def test_signing_out_ends_a_proof_for_erasing_too(embedded: System, person: Person) -> None:
+    """By the button of either page, which the one that erases has as well, with a visit beside the proof or without."""
+    erase = "/household/default/erase"
+    home = await entered(embedded, person)
+    await entered(embedded, person, path=erase)
+    await person.press(home, "Sign out")
+    await until_visits_are(embedded, 0)
+    proof = await entered(embedded, person, path=erase)
+    out = await person.press(proof, "Sign out")
+    await until_visits_are(embedded, 0)
+    closed = await person.open(f"{embedded.gateways[0]}{erase}")
+
+    assert "You are signed out." in out.text
+    assert "Sign in once more" in closed.text
 
 
 async def test_visit_ends_when_nobody_was_there(embedded: System, person: Person) -> None:
