@@ -30,6 +30,9 @@ _CAPPED = {
     "sqlalchemy": logging.WARNING,
 }
 """Logger of a library -> the least severe lines of it that are ever written."""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What begins a new line on some terminal, or tells it to do something else."""
+_OF_SEVERAL_LINES = {"exception", "stack"}
 _WITHOUT_TRACE = {"aio_pika", "aiormq"}
 """Libraries that write forty lines for every connection that is lost; the kind of error is all there is to know."""
 
@@ -56,14 +59,15 @@ def configure(*, level: str, format: Literal["json", "console"]) -> None:  # noq
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
-    before_json: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info] if format == "json" else []
+    # JSON spells controls out by itself.
+    before: structlog.typing.Processor = (
+        structlog.processors.format_exc_info if format == "json" else _on_one_line
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _RedactingFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *before_json, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, before, renderer],
         )
     )
     root = logging.getLogger()
@@ -81,6 +85,20 @@ def redact(line: str) -> str:
     for pattern, replacement in _SECRETS:
         line = pattern.sub(replacement, line)
     return line
+
+
+def _on_one_line(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Spell out in every text what could begin a line of its own; a trace comes after the line, and has several."""
+    return {
+        key: _CONTROLS.sub(_spelt_out, value)
+        if isinstance(value, str) and key not in _OF_SEVERAL_LINES
+        else value
+        for key, value in event.items()
+    }
+
+
+def _spelt_out(control: re.Match[str]) -> str:
+    return control.group().encode("unicode_escape").decode()
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -64,6 +64,23 @@ def test_lost_connection_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("control", ["\n", "\r", "\v", "\x1b", "\x85", "\u2028"])
+def test_line_break_stays_within_its_line(
+    capsys: pytest.CaptureFixture[str], form: Literal["json", "console"], control: str
+) -> None:
+    """Whoever can put words into a line makes no line of their own, be it ours or a library's."""
+    forged = f"x{control}2026-01-01T00:00:00Z [info] all is well"
+    logs.configure(level="info", format=form)
+    structlog.get_logger("ours").info("it happened", what=forged)
+    structlog.get_logger("ours").info(forged)
+    logging.getLogger("some.library").warning("it said %s", forged)
+    written = capsys.readouterr().err
+
+    assert [3, 3] == [written.count("all is well"), len(written.splitlines())]
+    assert control == "\n" or control not in written
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
 @pytest.mark.parametrize("place", ["message", "argument", "value", "traceback", "library"])
 def test_secret_is_taken_out_wherever_it_was_put(
     capsys: pytest.CaptureFixture[str], form: Literal["json", "console"], place: str
