@@ -206,6 +206,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
 async def _hardened(request: web.Request, response: web.StreamResponse) -> None:
     """Add what every answer carries, a streamed one too, before its first byte leaves."""
     response.headers.update(_hardening(request.app[CONTEXT]))
+    if not _is_for_programs(request):
+        # Pages and files have policies of their own.
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 
 def _hardening(context: GatewayContext) -> dict[str, str]:
@@ -213,6 +216,11 @@ def _hardening(context: GatewayContext) -> dict[str, str]:
     if context.settings.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
+
+
+def _is_for_programs(request: web.Request) -> bool:
+    """Tell whether a request comes so often, and from no browser, that its answer goes without what browsers alone heed."""
+    return _is_soap(request) or request.path.startswith("/verify")
 
 
 def _is_soap(request: web.Request) -> bool:

@@ -127,6 +127,14 @@ async def test_pages_keep_to_themselves(running: System, sonos: Sonos, http: aio
     assert "SameSite=Lax" in cookie
 
 
+@pytest.mark.parametrize("path", ["/.well-known/jwks.json", "/nowhere", "/readyz"])
+async def test_what_is_no_page_runs_nothing(running: System, path: str) -> None:
+    """JSON and plain lines carry a policy too: shown by a browser, they load nothing and stand in no frame."""
+    async with aiohttp.ClientSession() as http, http.get(f"{running.gateways[0]}{path}") as response:
+        assert "text/html" != response.content_type
+        assert "default-src 'none'; frame-ancestors 'none'" == response.headers["Content-Security-Policy"]
+
+
 async def test_https_is_kept_to(sqlite_url: str, tmp_path: Path, http: aiohttp.ClientSession) -> None:
     """Behind a public URL of https: cookies for this host and https alone, and no browser asks otherwise for a year."""
     address = f"127.0.0.1:{free_port()}"
