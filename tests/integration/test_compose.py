@@ -1,4 +1,7 @@
-"""deploy/compose.yaml and the image, as far as they can be tried without an engine: by their schemas, and by what they would start."""
+"""deploy/compose.yaml and the image, as far as they can be tried without an engine: by their schemas, and by what they would start.
+
+`make containers` runs them.
+"""
 
 import json
 import os
@@ -61,6 +64,14 @@ def test_our_containers_can_change_nothing(name: str) -> None:
         service["cap_drop"],
         service["security_opt"],
     )
+
+
+def test_proxy_reads_our_file() -> None:
+    """It is where the official image has Caddy look; anywhere else, a page of welcome would be served in its place."""
+    (config,) = COMPOSE["services"]["proxy"]["configs"]
+
+    assert {"source": "Caddyfile", "target": "/etc/caddy/Caddyfile"} == config
+    assert "command" not in COMPOSE["services"]["proxy"]
 
 
 def test_every_file_is_there(secrets: Path) -> None:
