@@ -19,7 +19,7 @@ LOCK := CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/pip-compile --quiet --a
 HUNT := $(PIP) install --require-hashes --requirement constraints-dev.txt --requirement constraints-hunt.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint unit all-tests services bench gates chaos chaos-gate soak soak-gate fuzz mutants format translations pictures docs site sbom constraints clean
+.PHONY: help run check test lint unit all-tests services bench gates containers chaos chaos-gate soak soak-gate fuzz mutants format translations pictures docs site sbom constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +44,7 @@ unit: $(VENV)/.ready
 # for it, does nothing with pytest 9.2 (pytest-xdist issue 1386). Three at a time: most of them wait for servers. In the
 # order of their folders, so that the short ones of tests/unit come last and fill what time the long ones leave.
 all-tests: $(VENV)/.ready services
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25 -m "not gate"
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25 -m "not gate and not containers"
 
 services: ## Install PostgreSQL, PgBouncer, RabbitMQ, Chromium, a font, nginx, node and systemd's tools for the tests, where they are missing and apt-get may
 	@tests/services/install.sh postgresql pgbouncer rabbitmq chromium font nginx node systemd prometheus
@@ -61,6 +61,11 @@ bench: $(VENV)/.ready ## Measure Latchkey beside bare aiohttp and its peers, int
 BROKER ?= 3
 gates: $(VENV)/.ready services ## The tests that are too long for `make test`
 	$(BIN)/pytest -m gate
+
+containers: $(VENV)/.ready ## Build our image and run deploy/compose.yaml in containers that really run: ten minutes the first time, needs root
+	@tests/services/install.sh podman debootstrap
+	tests/containers/engine.sh
+	$(BIN)/pytest -m containers tests/containers
 
 chaos: $(VENV)/.ready ## Break the whole system on purpose in every way we know: half an hour; writes docs/failure-matrix.md
 	@tests/services/install.sh postgresql pgbouncer rabbitmq faketime

@@ -18,10 +18,10 @@ from tests.documents import PAGES, ROOT, scripts
 ELSEWHERE = {
     "printf ": "changes the machine",
     "sudo ": "changes the machine; units and proxies are tried in test_systemd and test_proxies",
-    "docker ": "needs an engine; test_compose tries what can be tried without",
+    "docker ": "needs an engine; `make containers` does it by podman",
     "deploy/secrets.sh ": "test_compose runs it",
-    "LATCHKEY=": "needs an engine; test_compose runs the script",
-    "LATCHKEY_HOST=": "needs an engine; test_compose tries what can be tried without",
+    "LATCHKEY=": "needs an engine; `make containers` does it by podman",
+    "LATCHKEY_HOST=": "needs an engine; `make containers` does what it says by podman",
     "kubectl ": "needs a cluster",
     "for role in": "needs a cluster",
     "helm ": "needs a cluster; test_chart renders it",

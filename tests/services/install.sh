@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, systemd, font, node, prometheus, faketime), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, systemd, font, node, prometheus, faketime, podman, debootstrap), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -16,6 +16,8 @@ has() {
         # Without one for Japanese and Chinese, boxes would be measured in place of letters.
         font) command -v fc-list && fc-list :lang=ja | grep -q . ;;
         node) command -v node && command -v npm ;;
+        podman) command -v podman && command -v buildah && command -v runc && test -x /usr/lib/podman/aardvark-dns ;;
+        debootstrap) test -x /usr/sbin/debootstrap ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     esac >/dev/null
 }
@@ -27,6 +29,7 @@ package_of() {
         nginx) echo nginx-light ;;
         font) echo fontconfig fonts-droid-fallback ;;
         node) echo nodejs npm ;;
+        podman) echo podman buildah runc netavark aardvark-dns iptables ;;
         *) echo "$1" ;;
     esac
 }
