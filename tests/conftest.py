@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
+from tests.play.forked import Forked
+from tests.play.operator import System
 from tests.services.browser import find_chromium
 from tests.services.keeper import Keeper, running_keeper
 from tests.services.postgres import PostgresServer, aside
@@ -48,6 +50,7 @@ _KEEPER = pytest.StashKey[Keeper]()
 def pytest_configure(config: pytest.Config) -> None:
     """Make room for what has to be ended with the run."""
     config.stash[_EXIT_STACK] = ExitStack()
+    System.begin = Forked
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

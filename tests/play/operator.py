@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,6 +20,7 @@ from shared import keys
 from shared.context import SystemRandom
 from shared.settings import load
 from tests.play.database import execute
+from tests.play.forked import Forked
 from tests.play.person import NAME, PASSWORD
 
 EMBEDDED = "from deploy import embedded; from shared import bootstrap; bootstrap.run_process(embedded.serve)"
@@ -34,7 +36,7 @@ class Process:
     """One process of ours."""
 
     name: str
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Forked
     log: Path
     admin: str = ""
     """Where it shows its health and metrics."""
@@ -56,6 +58,8 @@ class Process:
 class System:
     """A running deployment."""
 
+    begin: ClassVar[Callable[..., "subprocess.Popen[bytes] | Forked"]] = subprocess.Popen
+    """Starts processes; the test suite takes `Forked`."""
     database_url: str
     folder: Path
     environment: dict[str, str]
@@ -85,7 +89,7 @@ class System:
         if admin:
             environment["LATCHKEY_ADMIN_LISTEN"] = admin
         with log.open("ab") as output:
-            popen = subprocess.Popen(
+            popen = self.begin(
                 [sys.executable, *command],
                 env=self.environment | environment,
                 stdout=output,
