@@ -28,6 +28,8 @@ SERVICES = ("gateway", "auth_worker", "token_worker")
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
     """Everything in compose.yaml, up and healthy, with the secrets that our image makes."""
+    if not ENGINE.is_dir():
+        pytest.skip("needs images: `make containers` makes them")
     deploy = tmp_path_factory.mktemp("compose") / "deploy"
     shutil.copytree(ROOT / "deploy", deploy, ignore=shutil.ignore_patterns("secrets", "__pycache__"))
     with project(deploy / "compose.yaml", ENGINE, HOST) as containers:
@@ -67,7 +69,7 @@ async def link(trust: ssl.SSLContext) -> tuple[Sonos, Person]:
 
 
 async def test_household_links_refreshes_and_is_revoked(up: Containers, trust: ssl.SSLContext) -> None:
-    """Through the proxy, with the container for commands; both gateways know what was revoked."""
+    """Through the proxy, with the container for commands."""
     sonos, person = await link(trust)
     async with sonos.http, person.http:
         begun = await sonos.get_app_link()
