@@ -1,5 +1,6 @@
 """The operator page in a real browser, after links that came to every kind of end; each view is looked at on the way."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from playwright.async_api import Browser, Page
 
 from tests.browser.looking import look
 from tests.play.database import execute
-from tests.play.operator import EMBEDDED, System, add_account, deployment, free_port
+from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment, free_port
 from tests.play.person import Person
 from tests.play.sights import until_seen
 from tests.play.sonos import Link, Sonos, pair_of
@@ -35,6 +36,11 @@ async def played(system: System, http: aiohttp.ClientSession) -> dict[str, Link]
     }
     for name, each in sonos.items():
         links[name] = await each.get_app_link()
+    # Sonos asks seconds later. What is seen of a link before its row is there is not written down.
+    async with asyncio.timeout(PATIENCE):
+        while len(await execute(system.database_url, "SELECT link_id FROM links")) < len(links):
+            await asyncio.sleep(0.02)
+    for name, each in sonos.items():
         await each.poll(links[name])
     async with Person() as person:
         await person.sign_in(links["password"].reg_url, password="wrong")
