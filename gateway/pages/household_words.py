@@ -17,6 +17,7 @@ EVENTS = {
     "account.disabled": N_("The account was disabled"),
     "account.ended": N_("The account was ended by the music service"),
     "account.enabled": N_("The account was enabled again"),
+    "account.gone": N_("The account was ended by the music service"),
     "account.password_set": N_("The password was set anew"),
     "grant.revoked": N_("A Sonos system was unlinked"),
     "grant.upgraded": N_("A Sonos system was moved to safer credentials"),
