@@ -8,6 +8,7 @@ Without the server installed such a test is skipped, with one line in the end th
 is set it fails, since a check that silently checks nothing is worse than none.
 """
 
+import gc
 import os
 import secrets
 import shutil
@@ -70,6 +71,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARK_OF_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARK_OF_FIXTURE[fixture])
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what is there to stay: walking through it takes 70 ms each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
