@@ -31,11 +31,10 @@ from shared.settings import Settings, SettingsError, load
 from shared.storage import inspection as storage_inspection
 from shared.storage import key_use as storage_key_use
 from shared.storage import sql
-from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore
+from shared.storage.base import AuthStore, ReadStore, StoreUnavailable, TokenStore, Watched
 from shared.storage.household import HouseholdRows, open_household_rows
 from shared.storage.inspection import DatabaseFacts
 from shared.storage.key_use import KeyUse
-from shared.storage.records import Connections
 from shared.storage.schema import VERSION
 from shared.storage.version import current
 from shared.traces import NoTraces, Traces
@@ -49,17 +48,9 @@ Serve = Callable[[Settings, asyncio.Event], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class _Store(Protocol):
-    async def check(self) -> None: ...
-
-    def connections(self) -> Connections: ...
-
-    async def database_time(self) -> int: ...
-
-
 class _Workplace(Protocol):
     @property
-    def store(self) -> _Store: ...
+    def store(self) -> Watched: ...
 
     @property
     def health(self) -> Health: ...

@@ -21,7 +21,7 @@ from shared.storage.expressions import Keys, is_one_of, now_seconds
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.lifecycle_transaction import SqlLifecycleTransaction
 from shared.storage.notice_transaction import SqlNoticeTelling
-from shared.storage.records import Connections, LocalUser, LoginAttempt
+from shared.storage.records import LocalUser, LoginAttempt
 from shared.storage.rows import (
     account_from,
     account_values,
@@ -53,9 +53,8 @@ from shared.storage.session import begin
 from shared.storage.sighting_transaction import SqlSightingWrites
 from shared.storage.tried import KEYS, TRIES, parameters, tries_from
 from shared.storage.tries import TryOutcome
-from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdWrites
-from shared.storage.vitals import connections, database_time
+from shared.storage.vitals import SqlWatched
 from shared.storage.writes import upsert
 
 _ATTEMPTS = (
@@ -285,7 +284,7 @@ class SqlAuthTransaction(
         return await self._session.insert_new(upgrades, upgrade_values(upgrade))
 
 
-class SqlAuthStore(AuthStore):
+class SqlAuthStore(SqlWatched, AuthStore):
     """See the port."""
 
     def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
@@ -297,15 +296,3 @@ class SqlAuthStore(AuthStore):
         """Open a transaction."""
         async with begin(self._engine) as session:
             yield SqlAuthTransaction(session, self._metrics)
-
-    async def check(self) -> None:
-        """Prove that the database answers and has the schema of this version."""
-        await check(self._engine)
-
-    def connections(self) -> Connections:
-        """Tell how many of its connections are in use, also when all of them are."""
-        return connections(self._engine)
-
-    async def database_time(self) -> int:
-        """Return whole seconds since the epoch, by the database's clock."""
-        return await database_time(self._engine)

@@ -49,7 +49,33 @@ class Conflict(Exception):
     """Somebody else changed the row first; read it again and decide again."""
 
 
-class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, TimelineReads, Protocol):
+class Watched(Protocol):
+    """What is watched of every store."""
+
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version.
+
+        Raises:
+            StoreUnavailable: it does not, with the way out in the message.
+        """
+        ...
+
+    def connections(self) -> Connections:
+        """Tell how many of its connections are in use, also when all of them are."""
+        ...
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock.
+
+        Raises:
+            StoreUnavailable: it does not answer.
+        """
+        ...
+
+
+class ReadStore(
+    LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads, TimelineReads, Watched, Protocol
+):
     """What a gateway may ask. There is no method that writes."""
 
     async def poll(self, link_id: str) -> PollView | None:
@@ -74,26 +100,6 @@ class ReadStore(LegacyReads, CodeReads, ProviderReads, TryReads, HouseholdReads,
 
     async def account_of(self, *, service: str, provider: str, subject: str) -> Account | None:
         """Return the account of a person whom a provider vouches for."""
-        ...
-
-    async def check(self) -> None:
-        """Prove that the database answers and has the schema of this version.
-
-        Raises:
-            StoreUnavailable: it does not, with the way out in the message.
-        """
-        ...
-
-    def connections(self) -> Connections:
-        """Tell how many of its connections are in use, also when all of them are."""
-        ...
-
-    async def database_time(self) -> int:
-        """Return whole seconds since the epoch, by the database's clock.
-
-        Raises:
-            StoreUnavailable: it does not answer.
-        """
         ...
 
 
@@ -250,27 +256,15 @@ class TokenTransaction(LinkTransaction, NoticeWrites, AuditChain, HouseholdErasu
         ...
 
 
-class AuthStore(Protocol):
+class AuthStore(Watched, Protocol):
     """auth_worker's store."""
 
     def transaction(self) -> AbstractAsyncContextManager[AuthTransaction]:
         """Open a transaction."""
         ...
 
-    async def check(self) -> None:
-        """Prove that the database answers and has the schema of this version."""
-        ...
 
-    def connections(self) -> Connections:
-        """Tell how many of its connections are in use, also when all of them are."""
-        ...
-
-    async def database_time(self) -> int:
-        """Return whole seconds since the epoch, by the database's clock."""
-        ...
-
-
-class TokenStore(Protocol):
+class TokenStore(Watched, Protocol):
     """token_worker's store."""
 
     def transaction(self) -> AbstractAsyncContextManager[TokenTransaction]:
@@ -287,16 +281,4 @@ class TokenStore(Protocol):
         Raises:
             Conflict: a grant no longer has the version it had.
         """
-        ...
-
-    async def check(self) -> None:
-        """Prove that the database answers and has the schema of this version."""
-        ...
-
-    def connections(self) -> Connections:
-        """Tell how many of its connections are in use, also when all of them are."""
-        ...
-
-    async def database_time(self) -> int:
-        """Return whole seconds since the epoch, by the database's clock."""
         ...

@@ -25,7 +25,7 @@ from shared.storage.gathering import Gathering
 from shared.storage.guesses import GUESSES, guesses_from
 from shared.storage.legacy import SessionView
 from shared.storage.providers import ProviderMetadataView
-from shared.storage.records import Connections, GrantView, LinkView, PollView, TokenView
+from shared.storage.records import GrantView, LinkView, PollView, TokenView
 from shared.storage.rows import (
     GRANT_STATUSES,
     STATES,
@@ -60,9 +60,8 @@ from shared.storage.schema import (
 from shared.storage.session import fetch
 from shared.storage.timeline_reads import SqlTimelineReads
 from shared.storage.tried import TRIES, parameters, tries_from
-from shared.storage.version import check
 from shared.storage.visits import AuditView, SystemView, VisitView
-from shared.storage.vitals import connections, database_time
+from shared.storage.vitals import SqlWatched
 
 _MOST = 128
 """Keys in one statement: more would not be cheaper each, and the first of them would wait longer."""
@@ -151,7 +150,7 @@ _PROVIDER_METADATA = select(
 ).where(provider_metadata.c.provider == bindparam("provider"))
 
 
-class SqlReadStore(SqlTimelineReads, ReadStore):
+class SqlReadStore(SqlTimelineReads, SqlWatched, ReadStore):
     """See the port."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -262,18 +261,6 @@ class SqlReadStore(SqlTimelineReads, ReadStore):
             return None
         (row,) = split(rows[0], provider_metadata)
         return ProviderMetadataView(metadata=provider_metadata_from(row), age=rows[0].age)
-
-    async def check(self) -> None:
-        """Prove that the database answers and has the schema of this version."""
-        await check(self._engine)
-
-    def connections(self) -> Connections:
-        """Tell how many of its connections are in use, also when all of them are."""
-        return connections(self._engine)
-
-    async def database_time(self) -> int:
-        """Return whole seconds since the epoch, by the database's clock."""
-        return await database_time(self._engine)
 
     async def close(self) -> None:
         """End what is under way."""

@@ -19,7 +19,7 @@ from shared.storage.direct import AskPlainly
 from shared.storage.herds import Herds
 from shared.storage.link_transaction import SqlLinkTransaction
 from shared.storage.notice_transaction import SqlNoticeWrites
-from shared.storage.records import Changes, Connections, Holders, SealedPair
+from shared.storage.records import Changes, Holders, SealedPair
 from shared.storage.rows import grant_from, grant_values
 from shared.storage.schema import (
     code_entries,
@@ -37,9 +37,8 @@ from shared.storage.schema import (
 )
 from shared.storage.session import begin
 from shared.storage.sighting_transaction import SqlFirstUses
-from shared.storage.version import check
 from shared.storage.visit_transaction import SqlHouseholdErasure
-from shared.storage.vitals import connections, database_time
+from shared.storage.vitals import SqlWatched
 
 _GRANT = select(grants).where(grants.c.grant_id == bindparam("grant_id"))
 _GRANT_OF = select(grants).where(
@@ -147,7 +146,7 @@ class SqlTokenTransaction(
         return gone + len(gone_links.all())
 
 
-class SqlTokenStore(TokenStore):
+class SqlTokenStore(SqlWatched, TokenStore):
     """See the port."""
 
     def __init__(self, engine: AsyncEngine, metrics: Metrics, *, pgbouncer: bool = False) -> None:
@@ -188,15 +187,3 @@ class SqlTokenStore(TokenStore):
     def close(self) -> None:
         """Give up the connection that is kept."""
         self._herds.close()
-
-    async def check(self) -> None:
-        """Prove that the database answers and has the schema of this version."""
-        await check(self._engine)
-
-    def connections(self) -> Connections:
-        """Tell how many of its connections are in use, also when all of them are."""
-        return connections(self._engine)
-
-    async def database_time(self) -> int:
-        """Return whole seconds since the epoch, by the database's clock."""
-        return await database_time(self._engine)

@@ -6,24 +6,30 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
+from shared.storage.base import Watched
 from shared.storage.expressions import now_seconds
 from shared.storage.records import Connections
 from shared.storage.session import fetch
+from shared.storage.version import check
 
 _NOW = select(now_seconds().label("now"))
 
 
-def connections(engine: AsyncEngine) -> Connections:
-    """Tell how many connections there are, without asking for one: there may be none to spare."""
-    pool = cast("QueuePool", engine.pool)
-    return Connections(used=pool.checkedout(), most=pool.size())
+class SqlWatched(Watched):
+    """See the port."""
 
+    _engine: AsyncEngine
 
-async def database_time(engine: AsyncEngine) -> int:
-    """Ask the database for its time.
+    async def check(self) -> None:
+        """Prove that the database answers and has the schema of this version."""
+        await check(self._engine)
 
-    Raises:
-        StoreUnavailable: the database does not answer.
-    """
-    (row,) = await fetch(engine, _NOW)
-    return int(row.now)
+    def connections(self) -> Connections:
+        """Tell how many connections are in use, without asking for one: there may be none to spare."""
+        pool = cast("QueuePool", self._engine.pool)
+        return Connections(used=pool.checkedout(), most=pool.size())
+
+    async def database_time(self) -> int:
+        """Return whole seconds since the epoch, by the database's clock."""
+        (row,) = await fetch(self._engine, _NOW)
+        return int(row.now)
