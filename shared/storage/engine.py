@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.storage import tls
 from shared.storage.failures import replace_silent_connections
+from shared.storage.threads import ConnectionThreads
 
 RECYCLE = 1800
 """Seconds after which a connection is replaced, so that a moved server or a changed role setting is noticed."""
@@ -71,8 +72,9 @@ async def open_engine(
     Raises:
         ValueError: another database, or none.
     """
+    threads = ConnectionThreads()
     if (parsed := _parse(url)).drivername == "sqlite+aiosqlite":
-        engine = _sqlite(parsed, read_only=read_only, pool_size=pool_size, timeouts=timeouts)
+        engine = _sqlite(parsed, threads, read_only=read_only, pool_size=pool_size, timeouts=timeouts)
     else:
         settings = {} if pgbouncer else _server_settings(timeouts, read_only=read_only)
         settings |= {"application_name": application_name}
@@ -84,6 +86,7 @@ async def open_engine(
         yield engine
     finally:
         await _close(engine, pool_size)
+        await threads.join(seconds=_GOODBYE)
 
 
 async def _close(engine: AsyncEngine, pool_size: int) -> None:
@@ -135,13 +138,19 @@ def _path(url: URL) -> Path:
     return Path(str(url.database)).absolute()
 
 
-def _sqlite(url: URL, *, read_only: bool, pool_size: int, timeouts: Timeouts) -> AsyncEngine:
+def _sqlite(
+    url: URL, threads: ConnectionThreads, *, read_only: bool, pool_size: int, timeouts: Timeouts
+) -> AsyncEngine:
     path = _path(url)
     mode = "ro" if read_only else "rw"
     engine = create_async_engine(
         URL.create(url.drivername, database=path.as_uri(), query={"mode": mode, "uri": "true"}),
         # No transactions by the driver's own mind: each statement is one, or we say BEGIN below.
-        connect_args={"isolation_level": None, "timeout": timeouts.lock},
+        connect_args={
+            "isolation_level": None,
+            "timeout": timeouts.lock,
+            "async_creator_fn": threads.connect,
+        },
         pool_size=pool_size if read_only else 1,
         max_overflow=0,
         pool_timeout=timeouts.pool,
@@ -150,7 +159,7 @@ def _sqlite(url: URL, *, read_only: bool, pool_size: int, timeouts: Timeouts) ->
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def _look(*_arguments: object) -> None:
-        # Only `prepare_file` makes files. aiosqlite would start a thread and, when its connecting fails, not wait for it.
+        # Only `prepare_file` makes files; SQLite would say no more than that it cannot open this one.
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "no such database", str(path))
 
