@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bench import backlog, capacity, figures, flows, footprint, herd, peers, report, rows
+from bench import backlog, capacity, figures, flows, footprint, herd, many, peers, report, rows
 from bench.bed import Bed, open_bed
 from bench.figures import Figure, Results
 from bench.load import loop_factory
@@ -82,9 +82,11 @@ class Run:
         """Measure the parts that were asked for."""
         if "footprint" in parts:
             await self._part("embedded", self._embedded)
-        if parts & {"hot", "flows", "many", "footprint"}:
+        if parts & {"hot", "flows", "footprint"}:
             async with open_bed() as bed:
                 await self._gateway(bed, parts)
+        if "many" in parts:
+            await self._part("many", self._many)
         if "herd" in parts:
             await self._part("herd", self._herd)
         if "peers" in parts:
@@ -102,8 +104,6 @@ class Run:
             await self._part("flows", lambda: self._flows(bed, port, hot[0]))
         if "footprint" in parts:
             await self._part("memory", lambda: self._memory(bed, port))
-        if "many" in parts:
-            await self._part("many", lambda: self._many(bed, port, hot))
 
     async def _flows(self, bed: Bed, port: int, polls: Row) -> list[Figure]:
         size, pace = self._size, self._size.slow_pace
@@ -112,26 +112,28 @@ class Run:
             *await flows.refreshes(bed, port, pace, self._say, most=size.refreshed),
             await flows.approvals(bed, port, self._say, rate=rate, seconds=seconds),
             await flows.two_gateways(bed, port, polls, pace, self._say),
-            await backlog.twice(bed, pace, self._say, count=size.refreshed),
+            # The same work in more rounds: their ratios scatter.
+            await backlog.twice(
+                bed, replace(pace, rounds=2 * pace.rounds), self._say, count=size.refreshed // 2
+            ),
             *await flows.new_links(bed, port, pace, self._say, count=size.households),
         ]
 
     async def _memory(self, bed: Bed, port: int) -> list[Figure]:
         return [await footprint.pending_links(bed, port, self._say, count=self._size.pending)]
 
-    async def _many(self, bed: Bed, port: int, hot: list[Row]) -> list[Figure]:
+    async def _many(self) -> list[Figure]:
         size = self._size
-        some = [row for row in hot if row.name in {"poll_pending", "guarded"}]
-        return await flows.many(
-            bed,
-            port,
-            some,
-            size.pace,
-            self._say,
-            grants=size.grants,
-            links=size.links,
-            refreshed=size.refreshed // 10,
-        )
+        async with open_bed() as bed:
+            return await many.side_by_side(
+                bed,
+                size.pace,
+                self._say,
+                households=size.households,
+                refreshed=size.refreshed // 10,
+                grants=size.grants,
+                links=size.links,
+            )
 
     async def _embedded(self) -> list[Figure]:
         idle = 5.0 if self._size is WHOLE else 0.5

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,20 @@ class Bed:
     def stock(self) -> Stock:
         """Return what fills the database."""
         return Stock(self.settings)
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator["Bed"]:
+        """Prepare another installation on the same servers and cores."""
+        (folder := self.folder / name).mkdir()
+        with _installation(self.postgres, self.rabbit, folder, {}) as system:
+            yield Bed(
+                postgres=self.postgres,
+                rabbit=self.rabbit,
+                system=system,
+                folder=folder,
+                server_core=self.server_core,
+                other_cores=self.other_cores,
+            )
 
     async def start_gateway(self, name: str = "gateway") -> int:
         """Start a gateway on the measured core, wait until it is ready, and return its port."""
@@ -175,12 +189,7 @@ async def open_bed(**environment: str) -> AsyncIterator[Bed]:
     with running_keeper() as keeper, tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
         postgres = PostgresServer(keeper.open("durable postgres", "postgres"))
         rabbit = RabbitServer(keeper.open("rabbit", "rabbit"))
-        database_url = postgres.empty_database()
-        aside(lambda: upgrade(database_url))
-        settings = {"LATCHKEY_LOG_LEVEL": "info", "LATCHKEY_LOG_FORMAT": "json", **environment}
-        with deployment(
-            Path(folder), database_url=database_url, broker_url=rabbit.add_vhost(), extra=settings
-        ) as system:
+        with _installation(postgres, rabbit, Path(folder), environment) as system:
             yield Bed(
                 postgres=postgres,
                 rabbit=rabbit,
@@ -189,6 +198,20 @@ async def open_bed(**environment: str) -> AsyncIterator[Bed]:
                 server_core={cores[-1]},
                 other_cores=set(cores[:-1]) or {cores[-1]},
             )
+
+
+@contextmanager
+def _installation(
+    postgres: PostgresServer, rabbit: RabbitServer, folder: Path, environment: Mapping[str, str]
+) -> Iterator[System]:
+    """Prepare a database, a virtual host and keys."""
+    database_url = postgres.empty_database()
+    aside(lambda: upgrade(database_url))
+    settings = {"LATCHKEY_LOG_LEVEL": "info", "LATCHKEY_LOG_FORMAT": "json", **environment}
+    with deployment(
+        folder, database_url=database_url, broker_url=rabbit.add_vhost(), extra=settings
+    ) as system:
+        yield system
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], *, seconds: float = 60) -> None:

@@ -1,12 +1,8 @@
-"""What goes through broker and workers: refreshes, approvals, and how it grows with processes and with households."""
+"""What goes through broker and workers: refreshes, approvals, and how it grows with processes."""
 
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import aiohttp
 
@@ -41,7 +37,7 @@ async def refreshes(bed: Bed, port: int, pace: Pace, say: Say, *, most: int) -> 
     with bed.unpinned():
         for number in range(pace.rounds):
             say(f"refresh through the broker, round {number + 1} of {pace.rounds}")
-            closed.append(await _refresh(bed, [port], pace, count=min(most, round(6_000 * pace.seconds))))
+            closed.append(await refresh_each(bed, port, pace, count=min(most, round(6_000 * pace.seconds))))
         for number in range(pace.rounds):
             say(f"refresh at 100/s, round {number + 1} of {pace.rounds}")
             even.append(await _refresh_evenly(bed, port, pace))
@@ -166,137 +162,6 @@ async def _worked_off(bed: Bed) -> None:
             await asyncio.sleep(0.5)
 
 
-async def many(
-    bed: Bed, port: int, rows: Sequence[Row], pace: Pace, say: Say, *, grants: int, links: int, refreshed: int
-) -> list[Figure]:
-    """Let the installation grow to very many households, and see what a call costs before and after.
-
-    A bare handler is measured each time, too: minutes lie between before and after, and a machine that is shared may be slower by then.
-    """
-    calls: dict[str, tuple[str, Callable[[], Awaitable[Measured]]]] = {
-        row.name: (row.what, partial(measured, bed, pace.job(port, row), row.requests)) for row in rows
-    }
-    calls["refresh"] = "refresh", partial(_refresh, bed, [port], pace, count=refreshed)
-    with bed.floor(["POST:200:500"]) as floor_port:
-        before = {name: await _costs(bed, floor_port, call, pace) for name, (_, call) in calls.items()}
-        say(f"storing {grants:,} grants and {links:,} links")
-        begun = time.perf_counter()
-        async with bed.stock.connected() as connection:
-            await fill(connection, grants=grants, links=links)
-        filled = time.perf_counter() - begun
-        say("the same calls again")
-        after = {name: await _costs(bed, floor_port, call, pace) for name, (_, call) in calls.items()}
-    median = statistics.median
-    return [
-        figure(
-            f"many_{name}",
-            f"{what}: {grants:,} grants and {links:,} links against a few thousand, CPU of all parts",
-            "times the cost",
-            [late.in_floors / early.in_floors for early, late in zip(before[name], after[name], strict=True)],
-            at_least=1.2,
-            aim=1.05,
-            before_us=median(cost.all_parts for cost in before[name]),
-            after_us=median(cost.all_parts for cost in after[name]),
-            postgres_before_us=median(cost.postgres for cost in before[name]),
-            postgres_after_us=median(cost.postgres for cost in after[name]),
-            floor_before_us=median(cost.floor for cost in before[name]),
-            floor_after_us=median(cost.floor for cost in after[name]),
-            filled_s=filled,
-        )
-        for name, (what, _) in calls.items()
-    ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cost:
-    """Microseconds of CPU time of one call."""
-
-    all_parts: float
-    postgres: float
-    floor: float
-
-    @property
-    def in_floors(self) -> float:
-        return self.all_parts / self.floor
-
-
-async def fill(connection: Any, *, grants: int, links: int) -> None:
-    """Store rows by the million; indexes are made afterwards, which takes a third of the time."""
-    await connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
-    people = max(grants // 10, 1)
-    await connection.execute(
-        "INSERT INTO accounts (account_id, service, provider, subject, nickname, status) "
-        f"SELECT 'a' || n, 'default', 'local', 'a' || n, 'ann', 'active' FROM generate_series(1, {people}) n",
-        timeout=600,
-    )
-    # The foreign key is true by construction, and checking it row by row would take as long as all the rest.
-    await connection.execute("SET session_replication_role = replica")
-    await _without_indexes(
-        connection,
-        "grants",
-        "INSERT INTO grants (grant_id, service, account_id, household_id, status, family, generation, signing_key_id, "
-        "derivation_key_id, issued_at, expires_at, seen_generation, family_started_at, used_at, version) "
-        f"SELECT 'g' || n, 'default', 'a' || 1 + n % {people}, 'Sonos_' || n, 'active', 1, 1, 'k', 'k', "
-        f"now.at, now.at + 3600, 1, now.at, now.at, 1 FROM generate_series(1, {grants}) n, "
-        "(SELECT floor(extract(epoch FROM now()))::bigint AS at) now",
-    )
-    await _without_indexes(
-        connection,
-        "links",
-        "INSERT INTO links (link_id, service, state, household_id, hardware, os_version, app_name, callback_path, "
-        "requested_at, expires_at, version) SELECT md5(n::text), 'default', 'requested', 'Sonos_' || n, 'iPhone17,5', "
-        f"'Version 26.2', 'ICRU', '', now.at, now.at + 7200, 1 FROM generate_series(1, {links}) n, "
-        "(SELECT floor(extract(epoch FROM now()))::bigint AS at) now",
-    )
-    await connection.execute("SET session_replication_role = DEFAULT")
-    # It would begin to tidy up behind us while calls are measured.
-    for table in ("grants", "links", "accounts"):
-        await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
-    await connection.execute("ANALYZE grants, links, accounts; CHECKPOINT", timeout=600)
-
-
-async def _without_indexes(connection: Any, table: str, insert: str) -> None:
-    """Insert rows while the table's plain indexes and constraints are away; the primary key stays."""
-    indexes = await connection.fetch(
-        "SELECT i.indexname AS name, i.indexdef AS definition, c.conname AS constraint, pg_get_constraintdef(c.oid) AS word "
-        "FROM pg_indexes i LEFT JOIN pg_constraint c ON c.conname = i.indexname AND c.contype = 'u' "
-        "WHERE i.tablename = $1 AND i.indexname NOT LIKE 'pk%'",
-        table,
-    )
-    for index in indexes:
-        await connection.execute(
-            f"ALTER TABLE {table} DROP CONSTRAINT {index['name']}"
-            if index["constraint"]
-            else f"DROP INDEX {index['name']}"
-        )
-    await connection.execute(insert, timeout=900)
-    for index in indexes:
-        await connection.execute(
-            f"ALTER TABLE {table} ADD CONSTRAINT {index['name']} {index['word']}"
-            if index["constraint"]
-            else index["definition"],
-            timeout=900,
-        )
-
-
-async def _costs(
-    bed: Bed, floor_port: int, call: Callable[[], Awaitable[Measured]], pace: Pace
-) -> list[_Cost]:
-    bare = [stock.http("POST", "/0", {}, b"x" * 900)]
-    costs = []
-    for _ in range(pace.rounds):
-        floor = await bed.measure(pace.job(floor_port), bare)
-        result = await call()
-        costs.append(
-            _Cost(
-                all_parts=cpu_of(result, "gateway", "postgres", "token_worker"),
-                postgres=cpu_of(result, "postgres"),
-                floor=cpu_of(floor, "floor"),
-            )
-        )
-    return costs
-
-
 async def _refresh_evenly(bed: Bed, port: int, pace: Pace) -> Measured:
     """Refresh at a hundred a second, whether or not answers come."""
     tokens = await bed.stock.tokens(round(110 * (pace.seconds + 1)) + 50, age=2 * HOURS)
@@ -309,11 +174,11 @@ async def _refresh_evenly(bed: Bed, port: int, pace: Pace) -> Measured:
     return await measured(bed, job, [stock.refresh(token) for token in tokens])
 
 
-async def _refresh(bed: Bed, ports: list[int], pace: Pace, *, count: int) -> Measured:
+async def refresh_each(bed: Bed, port: int, pace: Pace, *, count: int) -> Measured:
     """Refresh stale tokens, each once."""
     tokens = await bed.stock.tokens(count, age=2 * HOURS)
     job = Job(
-        ports=ports,
+        ports=[port],
         connections=REFRESHING,
         seconds=pace.seconds,
         once=True,
