@@ -67,6 +67,29 @@ def _words(error: Exception) -> str:
     return f": {error}" if isinstance(error, AMQPChannelError | ProbableAuthenticationError) else ""
 
 
+class _Loss:
+    """The end of one connection, for the first reason that was given."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._reason = ""
+
+    def because(self, reason: str) -> Callable[..., None]:
+        """Return what to call when it comes; the driver gives the error that closed a channel as the second of two arguments."""
+
+        def lose(_sender: object = None, error: object = None) -> None:
+            if not self._event.is_set():
+                self._reason = reason + (_words(error) if isinstance(error, Exception) else "")
+                self._event.set()
+
+        return lose
+
+    async def wait(self) -> str:
+        """Return the reason."""
+        await self._event.wait()
+        return self._reason
+
+
 class Line:
     """One connection that is always being held, or being made again."""
 
@@ -78,7 +101,7 @@ class Line:
         self._name = name
         self._prepare = prepare
         self._up = asyncio.Event()
-        self._lost = asyncio.Event()
+        self._loss = _Loss()
         self._connection: AbstractConnection | None = None
 
     @property
@@ -88,7 +111,7 @@ class Line:
 
     def lose(self) -> None:
         """Give the line up, so that it is made again; what is under way on it fails."""
-        self._lost.set()
+        self._loss.because("given up")()
 
     async def errand(self) -> AbstractChannel:
         """Open a channel for a moment, whose end means nothing.
@@ -108,14 +131,15 @@ class Line:
         """
         if self._connection is None:
             raise BusUnavailable("not connected to the broker")
-        lose = self._loser()
+        # Of this connection, and not of the next one when it is called late.
+        loss = self._loss
         channel = await self._connection.channel(on_return_raises=on_return_raises)
         if prefetch:
             await channel.set_qos(prefetch_count=prefetch)
         underlay = await channel.get_underlay_channel()
         # The broker cancels a consumer whose queue was deleted, or whose handler took too long (4.3).
-        underlay.on_consumer_cancel_callbacks.add(lose)
-        channel.close_callbacks.add(lose)
+        underlay.on_consumer_cancel_callbacks.add(loss.because("consumer cancelled by the broker"))
+        channel.close_callbacks.add(loss.because("channel closed"))
         return channel
 
     async def hold(self) -> None:
@@ -124,35 +148,31 @@ class Line:
         while True:
             try:
                 with as_unavailable():
-                    await self._hold_once()
-                failures, reason = 0, "connection lost"
+                    reason = await self._hold_once()
+                failures = 0
             except BusUnavailable as error:
                 failures, reason = failures + 1, str(error)
             wait = _WAITS[min(failures, len(_WAITS) - 1)]
             log.warning("broker away", line=self._name, reason=reason, again_in_s=wait)
             await asyncio.sleep(wait)
 
-    async def _hold_once(self) -> None:
-        self._lost = asyncio.Event()
+    async def _hold_once(self) -> str:
+        """Return why the connection ended, once it was whole."""
+        self._loss = _Loss()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 self._connection = await aio_pika.connect(
                     self._url, client_properties={"connection_name": self._name}
                 )
-            self._connection.close_callbacks.add(self._loser())
+            self._connection.close_callbacks.add(self._loss.because("connection lost"))
             async with asyncio.timeout(_PREPARE_SECONDS):
                 await self._prepare(self)
             self._up.set()
             log.info("broker connected", line=self._name)
-            await self._lost.wait()
+            return await self._loss.wait()
         finally:
             self._up.clear()
             await self._close()
-
-    def _loser(self) -> Callable[..., None]:
-        """Return what gives up the connection there is now, and not the next one when it is called late."""
-        lost = self._lost
-        return lambda *_: lost.set()
 
     async def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -39,9 +39,10 @@ async def run(
 
 
 def keep_logs(cluster: Cluster, folder: Path) -> None:
-    """Keep what the processes logged, for who has to find out why."""
+    """Keep what our processes and the broker logged, for who has to find out why."""
     folder.mkdir(parents=True, exist_ok=True)
-    for log in cluster.system.folder.glob("*.log"):
+    of_broker = [] if cluster.rabbit.logs is None else cluster.rabbit.logs.glob("*.log")
+    for log in (*cluster.system.folder.glob("*.log"), *of_broker):
         shutil.copyfile(log, folder / log.name)
 
 
