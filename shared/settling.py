@@ -100,8 +100,15 @@ class Settler:
         self._traces = workplace.traces
         self._stop = stop
 
-    async def settle(self, result: Result, attempt: int) -> None:
-        """Log how an event ended, and hand over what follows from it."""
+    async def settle(self, result: Result, attempt: int, *, is_held: bool) -> None:
+        """Log how an event ended, and hand over what follows from it.
+
+        Args:
+            result: how it ended.
+            attempt: which one it was.
+            is_held: whether its message is still in our hands. One that was lost comes again; tried later or buried as well, there
+                would be two of it, then four.
+        """
         event, error, outcome = result.event, result.error, result.outcome(attempt)
         self._metrics.events.observe(result.seconds, event.kind, outcome)
         if self._traces.is_on:
@@ -123,6 +130,8 @@ class Settler:
             duration_ms=round(result.seconds * 1000, 2),
             **({"reason": f"{type(error).__name__}: {error}"} if outcome in {"refused", "later"} else {}),
         )
+        if not is_held:
+            return
         if outcome == "later":
             await self._confirmed(partial(self._bus.retry, self._queue, event, attempt=attempt + 1))
         elif outcome == "buried" and error is not None:

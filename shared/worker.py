@@ -176,7 +176,7 @@ class _Reader(Generic[ContextT]):
             await self._settler.take_apart(delivery, batch)
             return
         for result in await self._run(handler, batch):
-            await self._settler.settle(result, batch.attempt)
+            await self._settler.settle(result, batch.attempt, is_held=delivery.is_held)
 
     async def _run(self, handler: Handler[ContextT], batch: Batch) -> list[Result]:
         if not isinstance(handler, Batched):

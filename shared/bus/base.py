@@ -61,6 +61,11 @@ class Delivery(Protocol):
         """Return how often a reader died with this message, as far as the broker counts it."""
         ...
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether it is still in these hands; else it comes again, to them or to others."""
+        ...
+
     async def ack(self) -> None:
         """Say that everything that follows from this message is durable; if that cannot be said, it comes again."""
         ...

@@ -47,8 +47,11 @@ class Survived:
 class RabbitDelivery:
     """A message in a reader's hands."""
 
-    def __init__(self, message: AbstractIncomingMessage, survived: Survived) -> None:
+    def __init__(
+        self, message: AbstractIncomingMessage, survived: Survived, is_held: Callable[[], bool]
+    ) -> None:
         self._message = message
+        self._is_held = is_held
         self._id = message.message_id or ""
         self._survived = survived
         # Whoever did not name a message has it counted by the broker alone.
@@ -65,6 +68,11 @@ class RabbitDelivery:
         """Return how often a reader died with this message: the broker's count, less how often this process lived."""
         count = self._message.headers.get("x-delivery-count", 0)
         return max(0, count - self._before) if isinstance(count, int) else 0
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the connection that it came on is still there."""
+        return self._is_held()
 
     async def ack(self) -> None:
         """Acknowledge; on a connection that was lost meanwhile the message comes again, to an idempotent handler."""

@@ -84,6 +84,10 @@ class _Loss:
 
         return lose
 
+    def is_yet_to_come(self) -> bool:
+        """Tell whether the connection is still there."""
+        return not self._event.is_set()
+
     async def wait(self) -> str:
         """Return the reason."""
         await self._event.wait()
@@ -108,6 +112,10 @@ class Line:
     def is_up(self) -> bool:
         """Tell whether everything on this line is in place."""
         return self._up.is_set()
+
+    def presence(self) -> Callable[[], bool]:
+        """Return what tells whether the connection that is there now still is."""
+        return self._loss.is_yet_to_come
 
     def lose(self) -> None:
         """Give the line up, so that it is made again; what is under way on it fails."""

@@ -175,6 +175,8 @@ class MemoryDelivery:
     def __init__(self, queue: "_Queue", message: _Message, slots: asyncio.Semaphore) -> None:
         self.body = message.body
         self.redeliveries = message.redeliveries
+        #: Nothing is lost between this bus and its readers.
+        self.is_held = True
         self._message = message
         self._queue = queue
         self._slots = slots

@@ -244,11 +244,12 @@ class RabbitBus:
             self._consuming.lose()
 
     async def _place(self, consumer: _Consumer) -> None:
+        is_held = self._consuming.presence()
         channel = await self._consuming.channel(prefetch=consumer.flow.room)
         consumer.on_broker = await channel.get_queue(self._names.queue(consumer.queue), ensure=False)
 
         async def hand_out(message: AbstractIncomingMessage) -> None:
-            delivery = RabbitDelivery(message, self._survived)
+            delivery = RabbitDelivery(message, self._survived, is_held)
             if consumer.stopped:
                 # It was on its way when the consumer was cancelled.
                 await delivery.release()

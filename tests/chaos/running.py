@@ -73,6 +73,8 @@ async def _run_one(experiment: Experiment, cluster: Cluster, households: int) ->
 
 async def _inflict(experiment: Experiment, cluster: Cluster, households: int) -> None:
     buried = await cluster.dead_letters()
+    if experiment.prepare:
+        await experiment.prepare(cluster)
     if experiment.traffic:
         async with cluster.traffic(households):
             await experiment.inflict(cluster)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from itertools import count
 
 import aio_pika
 import pytest
@@ -19,7 +20,7 @@ from shared.metrics import Metrics
 from shared.settling import Retry
 from tests.contract.conftest import PATIENCE, connected, opened
 from tests.contract.test_bus import QUEUE, Hands, ids, requested
-from tests.contract.test_worker import Context
+from tests.contract.test_worker import Context, working
 from tests.relay import relaying
 from tests.services.rabbit import RabbitServer
 
@@ -88,6 +89,28 @@ async def test_lost_connection_does_not_cancel_a_handler(rabbit_url: str) -> Non
         await hands.ack(second)
 
     assert (ids(first), 0) == (ids(second), second.redeliveries)
+
+
+async def test_message_that_is_lost_in_a_failing_hand_leaves_no_copy(rabbit_url: str) -> None:
+    """It comes again by itself; were it put aside for later as well, there would be two, and of each the next time."""
+    times, done = count(1), asyncio.Event()
+    async with opened(rabbit_url) as bus, asyncio.timeout(PATIENCE):
+        assert isinstance(bus, RabbitBus)
+
+        async def handle(event: LinkRequested, context: Context) -> None:
+            if next(times) == 3:
+                done.set()
+                return
+            bus._consuming.lose()
+            raise Retry
+
+        async with working(bus, handle):
+            await bus.publish([requested()])
+            await done.wait()
+        facts = await inspection.inspect(rabbit_url, prefix="latchkey")
+
+    left = {name: queue.messages for name, queue in facts.queues.items() if queue.messages}
+    assert (4, {}) == (next(times), left)
 
 
 async def test_deaths_are_told_from_lost_connections(rabbit_url: str) -> None:

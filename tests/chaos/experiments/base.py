@@ -29,6 +29,8 @@ class Experiment:
     """Whether the next one may have the system: what is broken here is mended here, and looked at afterwards."""
     buries: int = 0
     """How many messages have to be among the dead letters that were not there before."""
+    prepare: Inflict | None = None
+    """What is done to the system before households come."""
     check: Inflict | None = None
     """Looks at the system when all households are at rest."""
     begins_again: bool = False

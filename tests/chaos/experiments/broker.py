@@ -122,15 +122,20 @@ async def poison(cluster: Cluster) -> None:
         await asyncio.sleep(8)
 
 
-@experiment(
-    8,
-    "The broker takes a channel away after one second with a message in hand, and handlers wait for a lock for 15 seconds.",
-)
-async def hostile_consumer_timeout(cluster: Cluster) -> None:
-    marks = {log: log.stat().st_size for log in _logs(cluster)}
+async def _lose_patience(cluster: Cluster) -> None:
     await _set_timeouts(cluster, consumer=1_000, tick=500)
     # Channels have the time-out that was set when they were opened.
     cluster.rabbit_cable.reset()
+    await cluster.ready()
+
+
+@experiment(
+    8,
+    "The broker takes a channel away after one second with a message in hand, and handlers wait for a lock for 15 seconds.",
+    prepare=_lose_patience,
+)
+async def hostile_consumer_timeout(cluster: Cluster) -> None:
+    marks = {log: log.stat().st_size for log in _logs(cluster)}
     await asyncio.sleep(3)
     connection = await asyncpg.connect(cluster.database_url.replace("+asyncpg", ""))
     try:
@@ -162,8 +167,9 @@ def _logs(cluster: Cluster) -> list[Path]:
 
 async def _set_timeouts(cluster: Cluster, *, consumer: int, tick: int) -> None:
     """Set the broker's patience, and how often it looks at the clock, in milliseconds."""
-    for name, value in (("consumer_timeout", consumer), ("channel_tick_interval", tick)):
-        await _ctl(cluster, "eval", f"application:set_env(rabbit, {name}, {value}).")
+    settings = {"consumer_timeout": consumer, "channel_tick_interval": tick}
+    words = ", ".join(f"application:set_env(rabbit, {name}, {value})" for name, value in settings.items())
+    await _ctl(cluster, "eval", f"{words}.")
 
 
 @experiment(
