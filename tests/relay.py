@@ -15,6 +15,7 @@ class Relay:
         self._port = 0
         self._numbers = count()
         self._silent_below = 0
+        self._deaf_below = 0
         #: Seconds by which each answer of the server is late.
         self.delay = 0.0
         self._writers: list[asyncio.StreamWriter] = []
@@ -30,6 +31,10 @@ class Relay:
     def fall_silent(self) -> None:
         """Swallow all that comes on the connections there are, and leave them open; new ones work."""
         self._silent_below = next(self._numbers)
+
+    def go_deaf(self) -> None:
+        """Take nothing more from the clients there are, as a broker that is short of memory; what it says still comes."""
+        self._deaf_below = next(self._numbers)
 
     async def listen(self) -> asyncio.Server:
         """Begin to relay, on a free port."""
@@ -56,6 +61,8 @@ class Relay:
     ) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
+                if is_request and number < self._deaf_below:
+                    await asyncio.Event().wait()
                 self.requests += is_request
                 if not is_request and self.delay:
                     await asyncio.sleep(self.delay)

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import aio_pika
+from aio_pika import Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPChannelError, ChannelNotFoundEntity
 from aiormq.exceptions import ChannelAccessRefused
+from yarl import URL
 
 from shared.bus.base import RETRY_DELAYS
+from shared.bus.dialing import Dial
 from shared.bus.line import as_unavailable
 from shared.bus.topology import Topology, arguments, exchanges
 from shared.messages import WORK
@@ -57,9 +59,10 @@ async def inspect(url: str, *, prefix: str) -> BrokerFacts:
     """
     names = Topology(prefix=prefix, delays=RETRY_DELAYS)
     with as_unavailable():
-        async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await aio_pika.connect(url, client_properties={"connection_name": "latchkey doctor"})
-        async with connection:
+        dial = Dial(URL(url), name="latchkey doctor")
+        try:
+            await dial.open(seconds=CONNECT_SECONDS)
+            connection = dial.connection
             properties = _properties(connection)
             return BrokerFacts(
                 product=str(properties.get("product", "unknown")),
@@ -74,6 +77,8 @@ async def inspect(url: str, *, prefix: str) -> BrokerFacts:
                 dead=names.dead,
                 takes_messages=await _takes_messages(connection, names),
             )
+        finally:
+            await dial.close()
 
 
 async def _has_exchange(connection: AbstractConnection, name: str) -> bool:
@@ -117,7 +122,7 @@ async def _takes_messages(connection: AbstractConnection, names: Topology) -> bo
     try:
         async with asyncio.timeout(TAKE_SECONDS), _errand(connection) as channel:
             exchange = await channel.get_exchange(names.results, ensure=False)
-            await exchange.publish(aio_pika.Message(b""), "doctor", mandatory=False)
+            await exchange.publish(Message(b""), "doctor", mandatory=False)
     except (ChannelAccessRefused, ChannelNotFoundEntity):
         return None
     except TimeoutError:

@@ -10,13 +10,13 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPChannelError, AMQPConnectionError, ProbableAuthenticationError
 from yarl import URL
 
 from shared.bus.base import BusUnavailable
+from shared.bus.dialing import Dial
 
 HEARTBEAT_SECONDS = 10
 """RabbitMQ's documentation asks for 5 to 20; a broker that says nothing is given up after three times that."""
@@ -24,7 +24,6 @@ _CONNECT_SECONDS = 10
 _PREPARE_SECONDS = 60
 """A hundred questions, one after the other. With less, a broker that every process comes back to at once never gets any of them up;
 one that says nothing at all is given up by the heartbeat long before."""
-_CLOSE_SECONDS = 5
 _WAITS = (0.2, 0.5, 1, 2, 5)
 _CERTIFICATE_ADVICE = (
     "; `cafile` in broker_url names a file with the certificate of the authority that signed the broker's, and the host there is a "
@@ -167,11 +166,10 @@ class Line:
     async def _hold_once(self) -> str:
         """Return why the connection ended, once it was whole."""
         self._loss = _Loss()
+        dial = Dial(self._url, name=self._name)
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                self._connection = await aio_pika.connect(
-                    self._url, client_properties={"connection_name": self._name}
-                )
+            await dial.open(seconds=_CONNECT_SECONDS)
+            self._connection = dial.connection
             self._connection.close_callbacks.add(self._loss.because("connection lost"))
             async with asyncio.timeout(_PREPARE_SECONDS):
                 await self._prepare(self)
@@ -180,12 +178,6 @@ class Line:
             return await self._loss.wait()
         finally:
             self._up.clear()
-            await self._close()
-
-    async def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        with suppress(BusUnavailable), as_unavailable():
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await connection.close()
+            self._connection = None
+            with suppress(BusUnavailable), as_unavailable():
+                await dial.close()

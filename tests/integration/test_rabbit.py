@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from shared import health, wire, worker
-from shared.bus import flow, inspection, line
+from shared.bus import dialing, flow, inspection, line, publishing
 from shared.bus.base import Bus, BusUnavailable
 from shared.bus.rabbit import RabbitBus, open_rabbit
 from shared.domain.link import LinkState
@@ -23,6 +23,9 @@ from tests.contract.test_bus import QUEUE, Hands, ids, requested
 from tests.contract.test_worker import Context, working
 from tests.relay import relaying
 from tests.services.rabbit import RabbitServer
+
+MORE_THAN_THE_SYSTEM_KEEPS = 1 << 26
+"""Bytes, for a connection on which the other side takes none."""
 
 
 @pytest.fixture
@@ -190,6 +193,20 @@ async def test_goodbye_to_a_silent_broker_ends(rabbit_url: str) -> None:
     """A process that is to end does not wait for an answer that never comes."""
     async with asyncio.timeout(PATIENCE), relaying(rabbit_url) as relay, opened(relay.url) as bus:
         relay.fall_silent()
+
+    assert not bus.is_connected()
+
+
+async def test_goodbye_to_a_broker_that_takes_nothing_ends(
+    rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is to end does not wait for a broker to take what was meant for it, however alive that one is."""
+    monkeypatch.setattr(dialing, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(publishing, "PUBLISH_SECONDS", 0.1)
+    async with relaying(rabbit_url) as relay, asyncio.timeout(PATIENCE), opened(relay.url) as bus:
+        relay.go_deaf()
+        with pytest.raises(BusUnavailable):
+            await bus.bury(QUEUE, bytes(MORE_THAN_THE_SYSTEM_KEEPS), reason="large")
 
     assert not bus.is_connected()
 
