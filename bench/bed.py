@@ -19,7 +19,8 @@ from bench.stock import Stock
 from shared.settings import Settings
 from shared.settings import load as load_settings
 from shared.storage.migrate import upgrade
-from tests.play.operator import Process, System, deployment, free_port
+from tests.play.operator import Process, System, deployment
+from tests.play.ports import free_port
 from tests.services.keeper import PROJECT, running_keeper
 from tests.services.postgres import PostgresServer, aside
 from tests.services.rabbit import RabbitServer

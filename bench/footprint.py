@@ -17,7 +17,8 @@ from bench.bed import Bed
 from bench.figures import Figure, figure
 from bench.load import Job
 from bench.rows import CONNECTIONS, Say, measured
-from tests.play.operator import COMMAND, free_port
+from tests.play.operator import COMMAND
+from tests.play.ports import free_port
 from tests.services.keeper import PROJECT
 
 

@@ -21,7 +21,7 @@ from bench import stock
 from bench.bed import Bed, wait_for_port
 from bench.figures import Figure
 from bench.rows import Pace, Row, Say, against_floor
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 
 _HERE = Path(__file__).parent
 _CACHE = Path.home() / ".cache" / "latchkey-bench"

@@ -10,7 +10,8 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from tests.browser.test_pages import ARGUMENTS, picture
-from tests.play.operator import EMBEDDED, System, deployment, free_port
+from tests.play.operator import EMBEDDED, System, deployment
+from tests.play.ports import free_port
 from tests.play.sonos import CALLBACK, Link, Sonos, pair_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/app"

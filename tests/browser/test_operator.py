@@ -10,8 +10,9 @@ from playwright.async_api import Browser, Page
 
 from tests.browser.looking import look
 from tests.play.database import execute
-from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment, free_port
+from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment
 from tests.play.person import Person
+from tests.play.ports import free_port
 from tests.play.sights import until_seen
 from tests.play.sonos import Link, Sonos, pair_of
 

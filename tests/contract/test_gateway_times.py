@@ -38,7 +38,7 @@ from shared.storage.providers import ProviderMetadataView
 from shared.tokens import sign
 from tests.contract.conftest import PATIENCE
 from tests.play.alone import Alone, KeepingBus, settle, standing_alone
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 from tests.store_samples import GRANT, METADATA, insert_grant, open_stores
 
 KEY = "canary-key-of-the-back-end"

@@ -14,7 +14,7 @@ from shared.boxes import LoginEvidence
 from shared.domain.errors import AccountUnsupported, SignInRefused
 from tests.play import server as play
 from tests.play.endpoint import SECRET
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 from tests.provider_samples import ASKED, KINDS, KNOWS_ROLES, PASSWORD, PLAYED, WRONG, Opening, opening, real
 
 __all__ = ["opening", "real"]

@@ -27,9 +27,10 @@ from deploy.check.table import CHECKS, selected
 from shared.context import SystemClock as MachineClock
 from tests.e2e.test_link import link_household
 from tests.play.database import execute
-from tests.play.operator import COMMAND, EMBEDDED, PATIENCE, System, add_account, deployment, free_port
+from tests.play.operator import COMMAND, EMBEDDED, PATIENCE, System, add_account, deployment
 from tests.play.past import stale_token
 from tests.play.person import NAME, PASSWORD, Person
+from tests.play.ports import free_port
 from tests.play.sonos import Sonos
 from tests.play.wrongs import WRONGS
 

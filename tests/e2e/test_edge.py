@@ -8,7 +8,8 @@ import pytest
 from lxml import etree
 
 from tests.e2e.conftest import started
-from tests.play.operator import System, free_port
+from tests.play.operator import System
+from tests.play.ports import free_port
 from tests.play.sonos import SMAPI, Sonos
 
 

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.test_link import link_household
-from tests.play.operator import System, free_port
+from tests.play.operator import System
 from tests.play.person import Person
+from tests.play.ports import free_port
 from tests.play.sonos import HOUSEHOLD, Pair, Sonos
 from tests.services.proxy import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
 

@@ -6,9 +6,9 @@ import aiohttp
 
 from tests.e2e.conftest import started
 from tests.e2e.test_link import link_household
-from tests.play.operator import free_port
 from tests.play.past import stale_token
 from tests.play.person import Person
+from tests.play.ports import free_port
 from tests.play.sonos import Pair, Sonos
 from tests.unit.shared.test_metrics import samples_of
 

@@ -9,8 +9,9 @@ import pytest
 from tests.e2e.conftest import started
 from tests.play.database import execute
 from tests.play.jellyfin import JellyfinServer
-from tests.play.operator import EMBEDDED, PATIENCE, System, deployment, free_port
+from tests.play.operator import EMBEDDED, PATIENCE, System, deployment
 from tests.play.person import Person
+from tests.play.ports import free_port
 from tests.play.server import User
 from tests.play.sonos import Sonos, login_of, pair_of, session_of
 from tests.play.supysonic import supysonic

@@ -9,8 +9,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment, free_port
+from tests.play.operator import EMBEDDED, PATIENCE, System, add_account, deployment
 from tests.play.person import NAME, PASSWORD
+from tests.play.ports import free_port
 from tests.services.proxy import CADDY_OPTIONS, NGINX_FRAME, running_caddy, running_nginx
 from tests.unit.check.test_tls import certificate
 

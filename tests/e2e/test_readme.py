@@ -20,9 +20,10 @@ from click.testing import CliRunner, Result
 from deploy.cli import main
 from tests.documents import ROOT, scripts
 from tests.e2e.test_link import link_household
-from tests.play.operator import COMMAND, System, add_account, deployment, free_port
+from tests.play.operator import COMMAND, System, add_account, deployment
 from tests.play.past import stale_token
 from tests.play.person import Person
+from tests.play.ports import free_port
 from tests.play.roles import AUTH_WORKER, GATEWAY, OWNER, TOKEN_WORKER, as_role
 from tests.play.sonos import Pair, Sonos, pair_of
 from tests.services.postgres import PostgresServer

@@ -16,8 +16,9 @@ from shared.storage import migrate
 from shared.storage.base import StoreUnavailable
 from shared.storage.version import current
 from tests.e2e.conftest import start_separately
-from tests.play.operator import add_account, deployment, free_port
+from tests.play.operator import add_account, deployment
 from tests.play.person import Person
+from tests.play.ports import free_port
 from tests.play.sonos import Sonos, pair_of
 from tests.services.authority import HERE, Authority
 from tests.services.postgres import PostgresServer

@@ -20,7 +20,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from lxml import etree
 
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 from tests.play.sonos import SMAPI, SOAP
 
 ResultT = TypeVar("ResultT")

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from shared.settings import load
 from tests.play.database import execute
 from tests.play.forked import Forked
 from tests.play.person import NAME, PASSWORD
+from tests.play.ports import free_port
 
 EMBEDDED = "from deploy import embedded; from shared import bootstrap; bootstrap.run_process(embedded.serve)"
 """All three services in one process, on whatever the environment names."""
@@ -192,10 +192,3 @@ async def add_account(
         public_url="http://127.0.0.1",
     )
     assert await accounts.add(settings, service=service, name=name, password=password)
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 
 Answers = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.play.operator import PATIENCE, free_port
+from tests.play.operator import PATIENCE
+from tests.play.ports import free_port
 
 _SERVE = "from supysonic.web import create_application; from werkzeug.serving import run_simple; import sys; run_simple('127.0.0.1', int(sys.argv[1]), create_application(), threaded=True)"
 _CONFIG = """

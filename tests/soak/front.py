@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 from tests.services.proxy import find_nginx
 
 CONFIG = """

@@ -11,7 +11,7 @@ from deploy.check.report import EVERY, About, Mode, Outcome, Report, Severity, S
 from deploy.check.sources import APP_LINK
 from deploy.check.table import CHECKS, GROUPS
 from deploy.cli import main
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 
 
 def check(*arguments: str) -> Result:

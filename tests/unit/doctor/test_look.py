@@ -20,7 +20,7 @@ from deploy.doctor.seen import KeyFacts, ProviderFacts, Told, Unseen
 from deploy.doctor.table import lines
 from shared import keys
 from shared.context import SystemRandom
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 from tests.unit.check.test_tls import nothing, serving
 from tests.unit.doctor.samples import HEALTHY, settings_with
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared import admin as admin_address
 from shared.admin import Admin, open_admin
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from aio_pika.exceptions import (
 
 from shared.bus.base import BusUnavailable
 from shared.bus.line import HEARTBEAT_SECONDS, Line, as_unavailable
-from tests.play.operator import free_port
+from tests.play.ports import free_port
 
 
 @pytest.mark.parametrize(
