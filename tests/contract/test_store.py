@@ -287,15 +287,19 @@ class TestReads:
         assert [0, 0, 0] == [each.used for each in found]
         assert all(1 <= each.most for each in found)
 
-    async def test_connections_are_told_when_there_is_none_to_spare(self, stores: Stores) -> None:
+    async def test_connections_are_told_when_there_is_none_to_spare(
+        self, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Whoever looks at the metrics then sees that all are in use, and does not wait for one himself."""
+        monkeypatch.setattr("shared.metrics.LOOK_SECONDS", 30)
         metrics = Metrics()
         watch_store("auth_worker", Watched(store=stores.auth, metrics=metrics))
         async with AsyncExitStack() as stack:
             for _ in range(stores.auth.connections().most):
                 await stack.enter_async_context(stores.auth.transaction())
             looking = asyncio.create_task(metrics.look())
-            await asyncio.wait({looking}, timeout=0.05)
+            while not metrics.connections.values:
+                await asyncio.sleep(0)
             told = dict(metrics.connections.values)
             timed = dict(metrics.clock_offset.values)
         await looking

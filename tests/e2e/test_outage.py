@@ -42,6 +42,8 @@ async def test_broker_away(
         alive = [await told(person.http, f"{worker}/livez") for worker in workers]
         own_rabbit.start()
         await system.ready()
+        for process in system.processes:
+            await until(person.http, process.admin, "ready")
         again = await sonos.root(stale)
         await person.complete(half_done.reg_url)
         finished = await sonos.poll(half_done)
@@ -102,7 +104,8 @@ async def test_schema_away(sqlite_url: str, tmp_path: Path, http: aiohttp.Client
         worker = system.start("token-worker", ("-m", "token_worker"))
         waiting = await until(http, worker.admin, "starting", "startupz")
         alive = await told(http, f"{worker.admin}/livez")
-        shutil.copyfile(tmp_path / "latchkey.db", database)
+        # At once, as the worker may look at any time.
+        shutil.copyfile(tmp_path / "latchkey.db", tmp_path / "copy.db").rename(database)
         begun = await until(http, worker.admin, "started", "startupz")
         ready = await until(http, worker.admin, "ready")
 
