@@ -105,6 +105,7 @@ class Line:
         self._prepare = prepare
         self._up = asyncio.Event()
         self._loss = _Loss()
+        self._ended = asyncio.Event()
         self._connection: AbstractConnection | None = None
 
     @property
@@ -119,6 +120,15 @@ class Line:
     def lose(self) -> None:
         """Give the line up, so that it is made again; what is under way on it fails."""
         self._loss.because("given up")()
+
+    def end(self) -> None:
+        """Give the line up for good. Whoever holds it is to be cancelled besides, so as not to wait for a broker.
+
+        A cancellation alone may be lost in the driver, in `asyncio.wait_for` before Python 3.12: one that comes while the line is
+        being made, together with an answer of the broker. The line would come up and be held for ever.
+        """
+        self._ended.set()
+        self.lose()
 
     async def errand(self) -> AbstractChannel:
         """Open a channel for a moment, whose end means nothing.
@@ -150,15 +160,17 @@ class Line:
         return channel
 
     async def hold(self) -> None:
-        """Make the connection, and make it again, until cancelled."""
+        """Make the connection, and make it again, until ended and cancelled."""
         failures = 0
-        while True:
+        while not self._ended.is_set():
             try:
                 with as_unavailable():
                     reason = await self._hold_once()
                 failures = 0
             except BusUnavailable as error:
                 failures, reason = failures + 1, str(error)
+            if self._ended.is_set():
+                return
             wait = _WAITS[min(failures, len(_WAITS) - 1)]
             log.warning("broker away", line=self._name, reason=reason, again_in_s=wait)
             await asyncio.sleep(wait)

@@ -72,7 +72,8 @@ async def open_rabbit(
         yield bus
     finally:
         await bus.end_publishing()
-        for holder in holders:
+        for line, holder in zip(bus.lines, holders, strict=True):
+            line.end()
             holder.cancel()
         await asyncio.gather(*holders, return_exceptions=True)
         await bus.end_readers()

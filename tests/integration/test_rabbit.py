@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import count
 
 import aio_pika
@@ -209,6 +210,27 @@ async def test_goodbye_to_a_broker_that_takes_nothing_ends(
             await bus.bury(QUEUE, bytes(MORE_THAN_THE_SYSTEM_KEEPS), reason="large")
 
     assert not bus.is_connected()
+
+
+async def test_line_ends_although_its_cancellation_is_lost(rabbit_url: str) -> None:
+    """A process that is to end while its line is being made does not go on holding it."""
+    begun = asyncio.Event()
+
+    async def prepare(_: line.Line) -> None:
+        begun.set()
+        # As the driver does now and then, when what it waits for comes at that moment.
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    held = line.Line(rabbit_url, name="test", prepare=prepare)
+    holding = asyncio.create_task(held.hold())
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        held.end()
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    assert not held.is_up
 
 
 async def test_broker_that_is_slow_is_no_broker_that_is_gone(
