@@ -27,6 +27,8 @@ EMBEDDED = "from deploy import embedded; from shared import bootstrap; bootstrap
 """All three services in one process, on whatever the environment names."""
 COMMAND = "from deploy.cli import main; main(prog_name='latchkey')"
 """What an operator types as `latchkey`."""
+WORKERS = ("auth_worker", "token_worker")
+"""Modules that are run as processes of their own, beside gateways."""
 PATIENCE = 60.0
 """Seconds after which something that does not come is taken for broken."""
 
@@ -40,6 +42,13 @@ class Process:
     log: Path
     admin: str = ""
     """Where it shows its health and metrics."""
+    first_words: str = ""
+    """What its log says when it has begun its work; before that it may know no signal yet."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether it has said so."""
+        return self.first_words in self.log.read_text()
 
     def stop(self) -> None:
         """End it as a supervisor does, and expect that it ends well."""
@@ -96,7 +105,13 @@ class System:
                 stderr=output,
                 cwd=self.folder,
             )
-        process = Process(name=name, popen=popen, log=log, admin=f"http://{admin}")
+        process = Process(
+            name=name,
+            popen=popen,
+            log=log,
+            admin=f"http://{admin}",
+            first_words="worker started" if command[-1] in WORKERS else "",
+        )
         self.processes.append(process)
         return process
 
@@ -130,10 +145,14 @@ class System:
         return self.start(name, command, LATCHKEY_LISTEN=f"127.0.0.1:{port}", **environment)
 
     async def ready(self, patience: float = PATIENCE) -> None:
-        """Wait until every gateway says that links can be made."""
+        """Wait until every gateway says that links can be made, and every worker has begun."""
         async with aiohttp.ClientSession() as http, asyncio.timeout(patience):
             for gateway in self.gateways:
                 while not await self.is_ready(http, gateway):
+                    self.expect_alive()
+                    await asyncio.sleep(0.05)
+            for process in self.processes:
+                while not process.has_begun:
                     self.expect_alive()
                     await asyncio.sleep(0.05)
 
