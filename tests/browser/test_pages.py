@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright
 
+from tests.browser.looking import settled
 from tests.play.operator import EMBEDDED, System, add_account, deployment
 from tests.play.person import NAME, PASSWORD
 from tests.play.sonos import Sonos
@@ -50,7 +51,8 @@ async def phone(chromium: Path) -> AsyncIterator[BrowserContext]:
 
 
 async def picture(page: Page, name: str) -> None:
-    """Keep a picture, and expect that nothing sticks out to the side."""
+    """Keep a picture of what comes in the end, and expect that nothing sticks out to the side."""
+    await settled(page)
     ARTEFACTS.mkdir(exist_ok=True)
     await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
     box = await page.locator("main").bounding_box()
