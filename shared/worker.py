@@ -75,6 +75,10 @@ async def run(
         deadline: seconds a handler may take.
         drain: seconds that started handlers get to finish; what is not finished then is handed back.
     """
+    if stop.is_set():
+        # It was told to end while it still waited for its tables.
+        log.info("worker stopped")
+        return
     readers = [
         _Reader(queue, handlers, context, stop=stop, deadline=deadline, slots=asyncio.Semaphore(prefetch))
         for queue in sorted({QUEUES[kind] for kind in handlers})

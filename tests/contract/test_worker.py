@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared import wire, worker
 from shared.bus.base import Bus, BusUnavailable, Delivery
@@ -548,3 +549,20 @@ async def test_worker_counts_what_it_does(bus: Bus) -> None:
     counted = {labels: sum(tally.counts) for labels, tally in context.metrics.events.tallies.items()}
     assert {("link.requested", "done"): 2, ("link.requested", "buried"): 1} == counted
     assert {("auth.link",): 1} == context.metrics.buried.counts
+
+
+async def test_told_to_end_before_it_began(bus: Bus) -> None:
+    """A worker that is stopped while it waits for its tables takes no message, and does not say that it started."""
+    handled: list[str] = []
+    stop = asyncio.Event()
+    stop.set()
+
+    async def handle(event: LinkRequested, _: Context) -> None:
+        handled.append(event.link_id)
+
+    await bus.publish([requested("one")])
+    with capture_logs() as lines:
+        await worker.run({LinkRequested: handle}, Context(bus), stop=stop)
+
+    assert ["worker stopped"] == [line["event"] for line in lines]
+    assert [] == handled
