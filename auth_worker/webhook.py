@@ -106,8 +106,8 @@ async def run(context: AuthContext, *, stop: asyncio.Event) -> None:
     while not stop.is_set() and context.webhook is not None:
         try:
             count = await tell_due(context)
-        except StoreUnavailable:
-            log.warning("notices postponed", reason="database away")
+        except StoreUnavailable as error:
+            log.warning("notices postponed", reason=str(error))
             count = 0
         if count < AT_A_TIME:
             with suppress(TimeoutError):

@@ -25,8 +25,8 @@ class LiveCodes:
         if self._counted_at is None or now - self._counted_at >= FRESH_SECONDS:
             try:
                 self._counted = await store.live_codes(typed_code.MOST_COUNTED)
-            except StoreUnavailable:
-                log.info("live codes not counted", reason="database away")
+            except StoreUnavailable as error:
+                log.info("live codes not counted", reason=str(error))
                 return typed_code.LENGTHS[-1]
             self._counted_at = now
         length = typed_code.length_for(self._counted)

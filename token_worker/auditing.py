@@ -29,8 +29,8 @@ async def run(context: TokenContext, *, stop: asyncio.Event) -> None:
                 pass
             while await delete_old(context) == MOST_EVENTS:
                 pass
-        except StoreUnavailable:
-            log.warning("audit log not sealed", reason="database away")
+        except StoreUnavailable as error:
+            log.warning("audit log not sealed", reason=str(error))
         with suppress(TimeoutError):
             async with asyncio.timeout(INTERVAL):
                 await stop.wait()

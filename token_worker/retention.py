@@ -17,8 +17,8 @@ async def run(context: TokenContext, *, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             deleted = await delete_expired(context)
-        except StoreUnavailable:
-            log.warning("retention postponed", reason="database away")
+        except StoreUnavailable as error:
+            log.warning("retention postponed", reason=str(error))
         else:
             context.metrics.deleted.add(by=deleted)
             context.metrics.retained.set(context.clock.now())

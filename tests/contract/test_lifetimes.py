@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from auth_worker import legacy
 from auth_worker.context import AuthContext
@@ -18,10 +19,11 @@ from shared.bus.memory import MemoryBus
 from shared.context import SystemClock, SystemRandom
 from shared.messages import CredentialsJudged, Event, GrantRequested, UpgradeRequested, Verdict
 from shared.sealing import seal
-from shared.storage import auth
+from shared.storage import auth, sql
 from shared.storage.base import TokenTransaction
 from shared.storage.tries import TryOutcome
 from tests.play.database import execute
+from tests.play.operator import free_port
 from tests.store_samples import COUNTED, Stores, put_delivery
 from token_worker import deliveries, retention, upgrades
 from token_worker.context import TokenContext
@@ -164,3 +166,19 @@ async def test_retention_deletes_in_parts(
     deleted = await retention.delete_expired(replace(worker, store=watched))
 
     assert (5, [3, 1, 0]) == (deleted, watched.left)
+
+
+async def test_postponed_retention_says_why(worker: TokenContext) -> None:
+    """An operator reads from the line what to mend, be it an address or a right."""
+    stop = asyncio.Event()
+    async with sql.open_token_store(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none") as away:
+        with capture_logs() as lines:
+            running = asyncio.create_task(retention.run(replace(worker, store=away), stop=stop))
+            async with asyncio.timeout(A_WHILE):
+                while not lines:
+                    await asyncio.sleep(0.01)
+            stop.set()
+            await running
+
+    assert "retention postponed" == lines[0]["event"]
+    assert "Connect call failed" in lines[0]["reason"]
