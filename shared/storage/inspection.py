@@ -95,9 +95,10 @@ async def inspect(url: str, *, pgbouncer: bool) -> DatabaseFacts:
     async with open_engine(
         url, application_name="latchkey-doctor", read_only=True, pool_size=1, pgbouncer=pgbouncer
     ) as engine:
-        (row,) = await fetch(engine, select(now_seconds()))
         at = await revision(engine)
         server = await _server(engine) if engine.dialect.name == "postgresql" else None
+        # Last, since it is compared with what the clock here says afterwards: a slow database is no clock that is wrong.
+        (row,) = await fetch(engine, select(now_seconds()))
     return DatabaseFacts(revision=at, now=row[0], server=server)
 
 
