@@ -158,7 +158,7 @@ class Metrics:
         )
         self.providers = Timed(
             "latchkey_provider_request_seconds",
-            "Requests to identity providers: `answered`, `failed` with 5xx, or `unavailable`.",
+            "Requests to identity providers: `answered`, `refused` since it does not know us or our secret, `failed` with 5xx, or `unavailable`.",
             ("provider", "outcome"),
         )
         self.events = Timed(

@@ -80,15 +80,19 @@ class TokenEndpoint:
     async def _ask(self, url: str, form: dict[str, str], audience: str) -> Tokens:
         fields, headers = self._proof(audience)
         answer = await self._within.web.send(
-            "POST", url, form=form | fields, headers={"Accept": "application/json", **headers}
+            "POST",
+            url,
+            form=form | fields,
+            headers={"Accept": "application/json", **headers},
+            refuses_us=lambda answer: _error(answer) not in {"", *_OF_THE_GRANT},
         )
         # GitHub says what is wrong with status 200.
         if error := _error(answer):
-            if error == "invalid_grant" or error in _GITHUB_SAYS:
+            if error in _OF_THE_GRANT:
                 raise GrantRefused(error)
             # Who refuses has done nothing (RFC 6749 5.2); only of a fault of its own nobody knows where it happened.
             kind = ProviderUnavailable if error == "server_error" else NothingDone
-            raise kind(f"{url} refused us: {_told(error)}")
+            raise kind(f"{url} refused us with {answer.status}: {_told(error)}")
         if answer.status in {429, 503}:
             raise NothingDone(f"{url} answered {answer.status}")
         if answer.status != 200:
@@ -141,7 +145,8 @@ class TokenEndpoint:
         )
 
 
-_GITHUB_SAYS = {"bad_verification_code", "bad_refresh_token"}
+_OF_THE_GRANT = {"invalid_grant", "bad_verification_code", "bad_refresh_token"}
+"""What is said of a code or refresh token; the last two by GitHub."""
 _TOLD = {
     "invalid_client": "it does not know client_id, or takes another client_secret, key or client_auth",
     "unauthorized_client": "this client may not use authorization codes, or refresh tokens, there",

@@ -18,7 +18,7 @@ CONNECTIONS = 64
 
 
 Tell = Callable[[float, str], None]
-"""Takes how many seconds a request took, and `answered`, `failed` (5xx) or `unavailable`."""
+"""Takes how many seconds a request took, and `answered`, `refused` (us, whoever it was that came), `failed` (5xx) or `unavailable`."""
 
 
 class ProviderUnavailable(Exception):
@@ -112,6 +112,7 @@ class Web:
         json: object = None,
         headers: Mapping[str, str] | None = None,
         largest: int = LARGEST_ANSWER,
+        refuses_us: Callable[[Answer], bool] = lambda _: False,
     ) -> Answer:
         """Send one request and return the whole answer, whatever its status.
 
@@ -119,6 +120,7 @@ class Web:
             form: fields sent as a form.
             json: what `msgspec` can encode, sent as JSON; bytes are JSON already, and sent as they are.
             largest: bytes of the longest answer that is taken.
+            refuses_us: tells an answer that would be the same for everybody, such as that the secret has run out.
 
         Raises:
             ProviderUnavailable: no answer, not in time, a redirection, or too many bytes.
@@ -137,7 +139,8 @@ class Web:
                 while len(body) <= largest and (more := await response.content.read(largest + 1 - len(body))):
                     body += more
                 status, challenged = response.status, "WWW-Authenticate" in response.headers
-            outcome = "answered" if status < 500 else "failed"
+            answer = Answer(status=status, body=bytes(body), address=_address(url), challenged=challenged)
+            outcome = "failed" if status >= 500 else "refused" if refuses_us(answer) else "answered"
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NothingDone(_silence(url, error)) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -148,7 +151,7 @@ class Web:
             raise ProviderUnavailable(f"{_address(url)} answered more than {largest} bytes")
         if 300 <= status < 400:
             raise ProviderUnavailable(f"{_address(url)} sent us elsewhere; set the address it redirects to")
-        return Answer(status=status, body=bytes(body), address=_address(url), challenged=challenged)
+        return answer
 
 
 def _silence(url: str, error: Exception) -> str:

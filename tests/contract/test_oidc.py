@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,8 @@ class Bench:
     stores: Stores
     clock: FakeClock
     folder: Path
+    told: list[str] = field(default_factory=list)
+    """What became of each request, as it is counted."""
 
     @asynccontextmanager
     async def opened(self, **settings: object) -> AsyncIterator[RedirectProvider]:
@@ -86,7 +88,11 @@ class Bench:
         )
         async with Web.open() as web:
             within = Surroundings(
-                settings=loaded, name="corp", store=self.stores.auth, web=web, clock=self.clock
+                settings=loaded,
+                name="corp",
+                store=self.stores.auth,
+                web=web.telling(lambda _, outcome: self.told.append(outcome)),
+                clock=self.clock,
             )
             section = loaded.providers["corp"]
             async with OPENERS[type(section)](section, within) as provider:
@@ -353,6 +359,21 @@ async def test_provider_is_asked_again_and_again(bench: Bench, monkeypatch: pyte
         bench.forger.sign = lambda claims: bench.forger.token(claims, key=withdrawn)
         with pytest.raises(SignInIncomplete, match="not published"):
             await provider.exchange(bench.came_back())
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "counted"),
+    [(401, "invalid_client", "refused"), (400, "invalid_grant", "answered"), (503, "server_error", "failed")],
+)
+async def test_who_is_refused_is_counted(bench: Bench, status: int, error: str, counted: str) -> None:
+    """A secret that has run out keeps everybody out, and is what an alert has to see; a code that is used up is a person's."""
+    bench.forger.answers["/token"] = (status, {"error": error})
+    async with bench.opened() as provider:
+        with pytest.raises((ProviderUnavailable, SignInIncomplete)):
+            await provider.exchange(bench.came_back())
+
+    # Metadata and keys came before it; asking for them once more may be broken off in the end.
+    assert {counted, "answered"} == {*bench.told} - {"unavailable"}
 
 
 UNAVAILABLE: dict[str, tuple[str, tuple[int, Any], str]] = {
