@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from auth_worker import household
 from deploy import dashboards, reference
+from deploy.doctor.table import CHECKS
 from gateway.pages.household_words import EVENTS as AUDITED
 from gateway.smapi.faults import FAULTS
 from shared.domain.link import LinkState
@@ -126,11 +127,14 @@ OURS = {
     *SETTINGS,
     *(f"[{name.rpartition('.')[0]}]" for name in SETTINGS),
     *(f"LATCHKEY_{name.upper()}" for name in SETTINGS),
+    *(each.check_id for each in CHECKS),
     *("/livez", "/readyz", "degraded", "correlation_id", "regUrl", "connection lost", "results"),
+    "deploy/postgres/roles.sql",
 }
 """Words of this project that a page for somebody who was woken may have in code: lines of the log, what is counted, settings, states."""
 OF_OTHERS = {
     *("psql", "+asyncpg", "max_connections", "max-length", "reject-publish", "latchkey", "latchkey_owner"),
+    *("\\timing", "SELECT 1", "SELECT pg_terminate_backend(PID)", "nr_throttled", "cpu.stat", "up == 0"),
     *(
         "Connect call failed",
         "Name or service not known",
@@ -139,7 +143,7 @@ OF_OTHERS = {
         "InvalidFrameError",
     ),
 }
-"""Words of PostgreSQL, RabbitMQ, their drivers and the system; and the word that names of exchanges begin with."""
+"""Words of PostgreSQL, RabbitMQ, their drivers, Prometheus and the system; and the word that names of exchanges begin with."""
 DRAWN_AS = {
     title.lower()
     for content in dashboards.files().values()
