@@ -1,5 +1,6 @@
 """The Helm chart, rendered by Helm itself (its SDK): every object is valid, and none has more than it needs."""
 
+import re
 from typing import Any
 
 import helm_python as helm
@@ -254,6 +255,124 @@ def test_tables_come_between_roles_and_rights(full: list[dict[str, Any]]) -> Non
     assert (ROOT / "deploy/postgres/roles.sql").read_text() == of_kind(full, "ConfigMap")["roles"]["data"][
         "roles.sql"
     ]
+
+
+def selected(objects: list[dict[str, Any]], labels: dict[str, str]) -> list[str]:
+    """Return the workloads whose pods have these labels."""
+    return [
+        each["metadata"]["name"].removeprefix("demo-")
+        for each in objects
+        if each["kind"] in {"Deployment", "Job"}
+        and labels.items() <= each["spec"]["template"]["metadata"]["labels"].items()
+    ]
+
+
+def port_names(pod: dict[str, Any]) -> set[str]:
+    return {port["name"] for container in pod["containers"] for port in container.get("ports", [])}
+
+
+def test_selectors_find_the_pods_they_mean(objects: list[dict[str, Any]]) -> None:
+    """A Deployment its own, by what never changes; the same what has its name; a policy of the release all of them, the migration too."""
+    own = {
+        name: each["spec"]["selector"]["matchLabels"] for name, each in of_kind(objects, "Deployment").items()
+    }
+    for name, labels in own.items():
+        assert {"name", "instance", "component"} == {
+            label.removeprefix("app.kubernetes.io/") for label in labels
+        }
+        assert [name] == selected(objects, labels)
+    for kind in ("Service", "PodDisruptionBudget"):
+        for name, each in of_kind(objects, kind).items():
+            selector = each["spec"]["selector"]
+            assert own[name] == selector.get("matchLabels", selector)
+    for deployment in of_kind(objects, "Deployment").values():
+        for spread in deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            assert deployment["spec"]["selector"] == spread["labelSelector"]
+    for name, each in of_kind(objects, "NetworkPolicy").items():
+        meant = [*ROLES, "migrate"] if name == "demo" else [name]
+        assert sorted(meant) == sorted(selected(objects, each["spec"]["podSelector"]["matchLabels"]))
+
+
+def test_named_ports_are_there(objects: list[dict[str, Any]]) -> None:
+    """Those of probes, of the Service and the Ingress, and of what network policies let in to services."""
+    deployments = of_kind(objects, "Deployment")
+    named = {name: port_names(each["spec"]["template"]["spec"]) for name, each in deployments.items()}
+    for name, each in deployments.items():
+        (container,) = each["spec"]["template"]["spec"]["containers"]
+        probes = [
+            container[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "readiness", "liveness")
+        ]
+        assert set(probes) <= named[name]
+    for each in of_kind(objects, "NetworkPolicy").values():
+        for name in selected(objects, each["spec"]["podSelector"]["matchLabels"]):
+            ports = {port["port"] for rule in each["spec"].get("ingress", []) for port in rule["ports"]}
+            # The migration listens to nothing.
+            assert ports <= named.get(name, ports)
+    services = of_kind(objects, "Service")
+    for name, each in services.items():
+        assert {port["targetPort"] for port in each["spec"]["ports"]} <= named[name]
+    for ingress in of_kind(objects, "Ingress").values():
+        for rule in ingress["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                backend = path["backend"]["service"]
+                ports = services[backend["name"].removeprefix("demo-")]["spec"]["ports"]
+                assert backend["port"]["name"] in {port["name"] for port in ports}
+
+
+def test_what_is_scaled_and_mounted_is_there(objects: list[dict[str, Any]]) -> None:
+    """One thing scales each Deployment; volumes are mounted, and from what is made before; Secrets are those of the page."""
+    page = (ROOT / "docs/kubernetes.md").read_text()
+    scaled = [
+        each["spec"]["scaleTargetRef"]["name"].removeprefix("demo-")
+        for kind in ("HorizontalPodAutoscaler", "ScaledObject")
+        for each in of_kind(objects, kind).values()
+    ]
+    fixed = [name for name, each in of_kind(objects, "Deployment").items() if "replicas" in each["spec"]]
+    authentications = of_kind(objects, "TriggerAuthentication")
+    for each in of_kind(objects, "ScaledObject").values():
+        for trigger in each["spec"]["triggers"]:
+            assert trigger["authenticationRef"]["name"].removeprefix("demo-") in authentications
+    for workload in [*of_kind(objects, "Deployment").values(), *of_kind(objects, "Job").values()]:
+        pod = workload["spec"]["template"]["spec"]
+        mounted = {
+            mount["name"]
+            for container in pod["containers"] + pod.get("initContainers", [])
+            for mount in container["volumeMounts"]
+        }
+        assert {volume["name"] for volume in pod["volumes"]} == mounted
+        for volume in pod["volumes"]:
+            if "configMap" in volume:
+                config = of_kind(objects, "ConfigMap")[volume["configMap"]["name"].removeprefix("demo-")]
+                assert weight(config) < weight(workload)
+            else:
+                role = volume["secret"]["secretName"].removeprefix("latchkey-")
+                assert role in ROLES or f"generic latchkey-{role} " in page
+
+    assert sorted(ROLES) == sorted(scaled + fixed)
+
+
+def weight(manifest: dict[str, Any]) -> float:
+    """Return when Helm makes it: hooks by their weight, then the release, ConfigMaps before Deployments."""
+    annotations = manifest["metadata"].get("annotations", {})
+    if "helm.sh/hook" in annotations:
+        return float(annotations["helm.sh/hook-weight"])
+    return {"ConfigMap": 1000.0, "Deployment": 1001.0}[manifest["kind"]]
+
+
+def test_files_that_settings_and_commands_name_are_mounted(full: list[dict[str, Any]]) -> None:
+    """Each path in an environment or a command is below a volume, and in it where the chart makes it."""
+    configs = of_kind(full, "ConfigMap")
+    for workload in [*of_kind(full, "Deployment").values(), *of_kind(full, "Job").values()]:
+        pod = workload["spec"]["template"]["spec"]
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        for container in pod["containers"] + pod.get("initContainers", []):
+            mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+            words = [each["value"] for each in container["env"]] + container.get("command", [])
+            for word in re.findall(r"(?:^|[ =])(/[\w./-]+)", "\n".join(words), re.MULTILINE):
+                place = next(place for place in mounts if f"{word}/".startswith(f"{place}/"))
+                if "configMap" in mounts[place] and word != place:
+                    config = configs[mounts[place]["configMap"]["name"].removeprefix("demo-")]
+                    assert word.removeprefix(f"{place}/") in config["data"]
 
 
 def test_chart_is_of_this_version() -> None:
