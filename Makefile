@@ -62,8 +62,8 @@ BROKER ?= 3
 gates: $(VENV)/.ready services ## The tests that are too long for `make test`
 	$(BIN)/pytest -m gate
 
-containers: $(VENV)/.ready ## Build our image and run deploy/compose.yaml in containers that really run: ten minutes the first time, needs root
-	@tests/services/install.sh podman debootstrap
+containers: $(VENV)/.ready ## Build our image, and run deploy/compose.yaml and the Helm chart's pods in containers that really run: ten minutes the first time, needs root
+	@tests/services/install.sh podman debootstrap kubectl
 	tests/containers/engine.sh
 	$(BIN)/pytest -m containers tests/containers
 

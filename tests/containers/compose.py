@@ -116,11 +116,14 @@ class Containers:
         while left := [name for name in wanted if name not in started]:
             service = next(name for name in left if set(services[name].get("depends_on", ())) <= started)
             await self._wait_for(services[service].get("depends_on", {}))
-            for name in self.names(service):
-                self.podman(
-                    "run", "--detach", f"--name={name}", *self.options(service), *self.command(service)
-                )
+            self.start(service)
             started.add(service)
+
+    def start(self, service: str, *options: str) -> None:
+        """Start the containers of a service, with more options for podman."""
+        for name in self.names(service):
+            own = (f"--name={name}", *self.options(service), *options)
+            self.podman("run", "--detach", *own, *self.command(service))
 
     async def _wait_for(self, needs: Any) -> None:
         for service, need in needs.items() if isinstance(needs, dict) else ():

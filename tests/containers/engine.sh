@@ -44,14 +44,14 @@ make_root() {
     touch "$root.made"
 }
 
-if ! podman image exists docker.io/library/caddy:2; then
+if ! podman image exists localhost/latchkey-stand-in; then
     [ -e "$root.made" ] || make_root
     tar -C "$root" -c --exclude='./var/lib/apt/lists/*' --exclude='./var/lib/postgresql/*' --exclude='./var/lib/rabbitmq/*' . |
         podman import --quiet - localhost/latchkey-stand-in
-    for image in python:3.13-slim postgres:17 rabbitmq:4-management caddy:2; do
-        podman build --quiet --target "${image%%:*}" --tag "docker.io/library/$image" "$here/stand-ins"
-    done
 fi
+for image in python:3.13-slim postgres:17 rabbitmq:4-management caddy:2; do
+    podman build --quiet --target "${image%%:*}" --tag "docker.io/library/$image" "$here/stand-ins"
+done
 
 # With the certificate authorities and the network of this machine, whatever is between it and PyPI.
 read -ra more <<<"${LATCHKEY_TEST_BUILD:-}"

@@ -9,19 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from tests.containers.compose import Containers, project
+from tests.containers.door import HOST, authority, visitors
 from tests.documents import ROOT
 from tests.play.operator import PATIENCE
-from tests.play.person import NAME, PASSWORD, Person
-from tests.play.sonos import Sonos, pair_of
+from tests.play.person import NAME, PASSWORD
+from tests.play.sonos import pair_of
 
 pytestmark = pytest.mark.containers
 ENGINE = Path(os.environ.get("LATCHKEY_TEST_CACHE", "/var/cache/latchkey-tests")) / "containers"
-HOST = "localhost"
-"""A name for which Caddy is its own authority, as the Caddyfile is."""
 SERVICES = ("gateway", "auth_worker", "token_worker")
 
 
@@ -51,27 +49,12 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
 @pytest.fixture(scope="module")
 def trust(up: Containers, tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     """The proxy's own authority."""
-    root = tmp_path_factory.mktemp("trust") / "root.crt"
-    deadline = time.monotonic() + PATIENCE
-    while not root.exists() and time.monotonic() < deadline:
-        authority = "latchkey_proxy_1:/data/caddy/pki/authorities/local/root.crt"
-        up.podman("cp", authority, str(root), may_fail=True)
-        time.sleep(0.2)
-    return ssl.create_default_context(cafile=root)
-
-
-async def link(trust: ssl.SSLContext) -> tuple[Sonos, Person]:
-    sonos = Sonos(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)), f"https://{HOST}/smapi")
-    person = Person()
-    await person.http.close()
-    person.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
-    return sonos, person
+    return authority(up, tmp_path_factory.mktemp("trust"))
 
 
 async def test_household_links_refreshes_and_is_revoked(up: Containers, trust: ssl.SSLContext) -> None:
     """Through the proxy, with the container for commands."""
-    sonos, person = await link(trust)
-    async with sonos.http, person.http:
+    async with visitors(trust) as (sonos, person):
         begun = await sonos.get_app_link()
         await person.complete(begun.reg_url)
         async with asyncio.timeout(PATIENCE):

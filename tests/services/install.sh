@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, systemd, font, node, prometheus, faketime, podman, debootstrap), where apt-get may.
+# Installs what a fresh machine lacks for the tests (python, postgresql, pgbouncer, rabbitmq, chromium, nginx, systemd, font, node, prometheus, faketime, podman, debootstrap, kubectl), where apt-get may.
 # The tests start servers of their own; no system service is started by this.
 set -euo pipefail
 
@@ -16,7 +16,8 @@ has() {
         # Without one for Japanese and Chinese, boxes would be measured in place of letters.
         font) command -v fc-list && fc-list :lang=ja | grep -q . ;;
         node) command -v node && command -v npm ;;
-        podman) command -v podman && command -v buildah && command -v runc && test -x /usr/lib/podman/aardvark-dns ;;
+        podman) command -v podman && command -v buildah && command -v runc && command -v catatonit && test -x /usr/lib/podman/aardvark-dns ;;
+        kubectl) command -v kubectl ;;
         debootstrap) test -x /usr/sbin/debootstrap ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     esac >/dev/null
@@ -29,7 +30,8 @@ package_of() {
         nginx) echo nginx-light ;;
         font) echo fontconfig fonts-droid-fallback ;;
         node) echo nodejs npm ;;
-        podman) echo podman buildah runc netavark aardvark-dns iptables ;;
+        podman) echo podman buildah runc netavark aardvark-dns iptables catatonit ;;
+        kubectl) echo kubernetes-client ;;
         *) echo "$1" ;;
     esac
 }
