@@ -230,6 +230,17 @@ def test_commands_run_in_pods(cluster: Cluster, role: str, command: str) -> None
     cluster.exec(cluster.get("Deployment", f"latchkey-{role}"), "latchkey", *command.split())
 
 
+@pytest.mark.parametrize("command", ["dead list", f"accounts export {NAME}"])
+def test_commands_have_a_pod_of_their_own(cluster: Cluster, command: str) -> None:
+    """For what no service has the rights to."""
+    pod = yaml.safe_load((ROOT / "deploy/examples/command-pod.yaml").read_text())
+    workload = {"metadata": pod["metadata"], "spec": {"template": pod}}
+    if pod["metadata"]["name"] not in cluster.running:
+        cluster.play(workload, "latchkey_inside")
+
+    cluster.exec(workload, "latchkey", *command.split())
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_doctor_finds_one_thing_in_pods(cluster: Cluster, role: str) -> None:
     """The public address, for which these pods have no way out; in a cluster, policies leave it to auth_worker."""

@@ -15,6 +15,7 @@ from shared.settings import load
 from tests.documents import ROOT
 
 CHART = ROOT / "deploy/helm/latchkey"
+COMMAND_POD: dict[str, Any] = yaml.safe_load((ROOT / "deploy/examples/command-pod.yaml").read_text())
 VERSIONS = ("1.27", "1.31", "1.37")
 URL = {"publicUrl": "https://link.example.com"}
 PEER = [{"podSelector": {"matchLabels": {"app": "catalogue"}}}]
@@ -177,18 +178,36 @@ def test_service_starts_with_what_it_is_given(
 
 
 def test_pods_can_change_nothing(objects: list[dict[str, Any]]) -> None:
-    """Nobody special, a read-only root, no capability, no token of the cluster."""
-    for pod in pods(objects):
-        assert (False, True) == (
+    """Nobody special, a read-only root, no capability, no token of the cluster: the profile "restricted", and more."""
+    for pod in [*pods(objects), COMMAND_POD["spec"]]:
+        assert (False, True, "RuntimeDefault") == (
             pod["automountServiceAccountToken"],
             pod["securityContext"]["runAsNonRoot"],
+            pod["securityContext"]["seccompProfile"]["type"],
         )
+        assert {"secret", "configMap"} >= {
+            kind for volume in pod["volumes"] for kind in volume.keys() - {"name"}
+        }
+        assert not [word for word in pod if word.startswith("host")]
         for container in pod["containers"] + pod.get("initContainers", []):
             assert {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             } == container["securityContext"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pod_for_commands_goes_with_the_chart(full: list[dict[str, Any]], version: str) -> None:
+    """It is valid, of this version, and network policies take it for one of the release."""
+    kubernetes_validate.validate(COMMAND_POD, version, strict=True)
+    (container,) = COMMAND_POD["spec"]["containers"]
+    selector = of_kind(full, "NetworkPolicy")["demo"]["spec"]["podSelector"]["matchLabels"]
+    labels = COMMAND_POD["metadata"]["labels"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert container["image"].endswith(f":{chart['version']}")
+    assert (selector | {"app.kubernetes.io/instance": "latchkey"}).items() <= labels.items()
 
 
 def test_nothing_secret_is_in_the_chart(objects: list[dict[str, Any]]) -> None:
