@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -21,7 +22,7 @@ import yaml
 
 from tests.containers.compose import project
 from tests.containers.door import HOST, authority, visitors
-from tests.containers.kube import Cluster, port_of
+from tests.containers.kube import Cluster, containers_of, port_of
 from tests.documents import ROOT, scripts
 from tests.play.operator import PATIENCE
 from tests.play.person import NAME, PASSWORD
@@ -251,11 +252,26 @@ def test_doctor_finds_one_thing_in_pods(cluster: Cluster, role: str) -> None:
     assert ["wrong public.reachable"] == findings, report
 
 
-async def test_upgrade_runs_the_migration_again(cluster: Cluster) -> None:
-    """Beside services that run, which go on."""
-    for job in cluster.of_kind("Job"):
-        cluster.run(job, "latchkey_inside")
+def migration(cluster: Cluster, *more: str) -> dict[str, Any]:
+    """Return the Job that Helm makes of what the page has people type, and of more."""
+    (line,) = [line for line in "\n".join(scripts("docs/kubernetes.md")).splitlines() if line[:5] == "helm "]
+    command = [sys.executable, "-m", "tests.containers.helm", *shlex.split(line)[1:], *more]
+    done = subprocess.run(
+        command, cwd=cluster.folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    (job,) = [each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] == "Job"]
+    return dict(job)
 
+
+@pytest.mark.parametrize("more", [(), ("--set", "migration.roles.enabled=false")])
+async def test_upgrade_runs_the_migration_again(cluster: Cluster, more: tuple[str, ...]) -> None:
+    """With a superuser or without, beside services that run, which go on."""
+    job = migration(cluster, *more)
+    containers = containers_of(job["spec"]["template"]["spec"])
+
+    cluster.run(job, "latchkey_inside")
+
+    assert (["migrate"] if more else ["roles", "migrate", "rights"]) == [each["name"] for each in containers]
     for each in cluster.of_kind("Deployment"):
         assert [200, 200] == await cluster.probe(each, "readinessProbe")
 
