@@ -76,6 +76,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         finally:
             for name in list(cluster.running):
                 cluster.down(name)
+            # As podman plays ConfigMaps; it keeps these.
+            for each in cluster.of_kind("ConfigMap"):
+                engine.podman("volume", "rm", each["metadata"]["name"], may_fail=True)
 
 
 async def _bring_up(cluster: Cluster) -> None:
