@@ -163,6 +163,8 @@ async def test_whole_round(demo: System, desktop: BrowserContext) -> None:
     await player.picture("playground-linked")
 
     await player.press("Browse", "answered")
+    # Told behind the answer; together with what comes next it would be another step.
+    await player.steps("token_worker to database: grants: seen_generation 0 → 1")
     await player.press("Let the token expire", "expired")
     await player.press("Browse", "refreshed, and answered")
     await player.steps(
