@@ -9,6 +9,7 @@ is set it fails, since a check that silently checks nothing is worse than none.
 """
 
 import gc
+import logging
 import os
 import secrets
 import shutil
@@ -19,8 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import structlog
 from hypothesis import settings
 
+from shared import lines
 from tests.play.forked import Forked
 from tests.play.operator import System
 from tests.services.browser import find_chromium
@@ -118,6 +121,30 @@ def _migrate(database_url: str) -> None:
     from shared.storage.migrate import upgrade
 
     upgrade(database_url)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_follow_what_is_configured() -> Iterator[None]:
+    """A logger keeps nothing of an earlier test in whose process a command configured logging."""
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            structlog, "configure", lambda **given: configure(**given | {"cache_logger_on_first_use": False})
+        )
+        yield
+
+
+@pytest.fixture(autouse=True)
+def configured_for_one_test_alone() -> Iterator[None]:
+    """The stream that a test's lines go to is closed when it is over."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    if structlog.is_configured():
+        root.setLevel(level)
+        root.handlers[:] = handlers
+        structlog.reset_defaults()
+        lines.end()
 
 
 @pytest.fixture(scope="session")

@@ -1,30 +1,17 @@
 """Redaction: the second net under everything that is logged."""
 
 import logging
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
 import structlog
 
-from shared import keys, lines, logs
+from shared import keys, logs
 from shared.context import SystemRandom
 from shared.domain import link_code
 from shared.logs import redact
 
 CODE, _ = link_code.issue(key=b"k" * 32, service="default", lifetime=600, now=0, random=b"r" * 15)
-
-
-@pytest.fixture(autouse=True)
-def configured_for_this_test_alone() -> Iterator[None]:
-    """The stream that a test's lines go to is closed when it is over."""
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
-    structlog.reset_defaults()
-    lines.end()
 
 
 @pytest.mark.parametrize(
