@@ -1,8 +1,9 @@
 """The way in: Caddy in a container, which is its own authority for the name `localhost`."""
 
+import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import aiohttp
 from tests.containers.compose import Containers
 from tests.play.operator import PATIENCE
 from tests.play.person import Person
-from tests.play.sonos import Sonos
+from tests.play.sonos import Sonos, pair_of
 
 HOST = "localhost"
 
@@ -36,3 +37,31 @@ async def visitors(trust: ssl.SSLContext) -> AsyncIterator[tuple[Sonos, Person]]
     person.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
     async with sonos.http, person.http:
         yield sonos, person
+
+
+async def life(trust: ssl.SSLContext, revoke: Callable[[str], None]) -> list[str | None]:
+    """Link a household, let it refresh, and have it revoked.
+
+    Args:
+        trust: what trusts the proxy.
+        revoke: is told the household.
+
+    Returns:
+        The faults with which its calls were answered: with the first pair, with the second, and once it was revoked.
+    """
+    async with visitors(trust) as (sonos, person):
+        begun = await sonos.get_app_link()
+        assert begun.reg_url.startswith(f"https://{HOST}/")
+        await person.complete(begun.reg_url)
+        async with asyncio.timeout(PATIENCE):
+            while (answer := await sonos.poll(begun)).fault is not None:
+                await asyncio.sleep(0.2)
+        pair = pair_of(answer)
+        first = await sonos.root(pair)
+        newer = pair_of(await sonos.call("refreshAuthToken", pair=pair))
+        second = await sonos.root(newer)
+        revoke(sonos.household)
+        async with asyncio.timeout(PATIENCE):
+            while (last := await sonos.root(newer)).fault is None:
+                await asyncio.sleep(0.2)
+    return [first.fault, second.fault, last.fault]

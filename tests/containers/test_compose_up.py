@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.containers.compose import Containers, project
-from tests.containers.door import HOST, authority, visitors
+from tests.containers.door import HOST, authority, life
 from tests.documents import ROOT
-from tests.play.operator import PATIENCE
 from tests.play.person import NAME, PASSWORD
-from tests.play.sonos import pair_of
 
 pytestmark = pytest.mark.containers
 ENGINE = Path(os.environ.get("LATCHKEY_TEST_CACHE", "/var/cache/latchkey-tests")) / "containers"
@@ -54,26 +52,15 @@ def trust(up: Containers, tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLCo
 
 async def test_household_links_refreshes_and_is_revoked(up: Containers, trust: ssl.SSLContext) -> None:
     """Through the proxy, with the container for commands."""
-    async with visitors(trust) as (sonos, person):
-        begun = await sonos.get_app_link()
-        await person.complete(begun.reg_url)
-        async with asyncio.timeout(PATIENCE):
-            while (answer := await sonos.poll(begun)).fault is not None:
-                await asyncio.sleep(0.2)
-        pair = pair_of(answer)
-        before = await sonos.root(pair)
-        newer = pair_of(await sonos.call("refreshAuthToken", pair=pair))
-        renewed = await sonos.root(newer)
-        listed = up.run("command", "grants", "list", "--all")
-        up.run("command", "grants", "revoke", "--household", sonos.household)
-        async with asyncio.timeout(PATIENCE):
-            while (after := await sonos.root(newer)).fault is None:
-                await asyncio.sleep(0.2)
+    listed = ""
 
-    assert begun.reg_url.startswith(f"https://{HOST}/")
-    assert (None, None) == (before.fault, renewed.fault)
+    def revoke(household: str) -> None:
+        nonlocal listed
+        listed = up.run("command", "grants", "list", "--all")
+        up.run("command", "grants", "revoke", "--household", household)
+
+    assert [None, None, "Client.AuthTokenExpired"] == await life(trust, revoke)
     assert "Sonos_" in listed
-    assert "Client.AuthTokenExpired" == after.fault
 
 
 @pytest.mark.parametrize("service", SERVICES)
