@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from tests.services.system import (
@@ -26,7 +27,7 @@ PANVA = Path(__file__).parent / "panva"
 NODE_HINT = "needs node 20 or later and npm for panva's oidc-provider: `make services` as root installs what the distribution has"
 
 
-class _OidcProcess:
+class _OidcProcess(ABC):
     """One provider: its port and its process."""
 
     def __init__(self, folder: Path) -> None:
@@ -75,8 +76,8 @@ class _OidcProcess:
     def _environment(self) -> dict[str, str]:
         return {}
 
-    def _command(self) -> list[str | Path]:
-        raise NotImplementedError
+    @abstractmethod
+    def _command(self) -> list[str | Path]: ...
 
 
 class PanvaProcess(_OidcProcess):
