@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class User:
     """Whether they may play anything."""
 
 
-class AccountServer(ABC):
+class AccountServer:
     """A server with people's accounts, in the loop of the test."""
 
     def __init__(self) -> None:
@@ -68,9 +67,9 @@ class AccountServer(ABC):
         finally:
             await runner.cleanup()
 
-    @abstractmethod
     async def answer(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         """Answer as the real one does."""
+        raise NotImplementedError
 
     def find(self, name: str) -> User | None:
         """Look a user up, in any case."""
